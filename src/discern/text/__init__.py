@@ -1,0 +1,1 @@
+"""Sentiment: knows words, windows and labels; no storage, no users."""
