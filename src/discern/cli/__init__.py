@@ -1,0 +1,82 @@
+"""The command line: read, ask an engine, write. Each command's module loads when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import Final
+
+import click
+
+from discern import __version__
+from discern.errors import DiscernError
+
+COMMANDS: Final = {
+    "up": ("discern.cli.up", "up"),
+    "analyze": ("discern.cli.analyze", "analyze"),
+    "evaluate": ("discern.cli.evaluate", "evaluate"),
+    "train": ("discern.cli.train", "train"),
+    "models": ("discern.cli.models", "models"),
+    "recommend": ("discern.cli.recommend", "recommend"),
+    "key": ("discern.cli.key", "key"),
+    "model-server": ("discern.cli.model_server", "model_server"),
+    "benchmark": ("discern.cli.benchmark", "benchmark"),
+    "manage": ("discern.cli.manage", "manage"),
+}
+"""Command name -> (module, attribute). A module that cannot be imported for want of an extra
+says which one to install."""
+
+EXIT_FAILURE: Final = 1
+EXIT_INTERRUPTED: Final = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on demand, so ``--help`` and ``analyze`` start fast."""
+
+    lazy: dict[str, tuple[str, str]] = COMMANDS
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, (module, _) in self.lazy.items() if _exists(module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lazy or not _exists(self.lazy[cmd_name][0]):
+            return None
+        module, attribute = self.lazy[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="discern")
+def cli() -> None:
+    """Sentiment, recommendations and vision, on your own machine.
+
+    \b
+    Try:
+      discern analyze "I love how quick this is."
+      discern up                  the whole product on http://127.0.0.1:8000
+      discern models list         what is installed, and which answers what
+    """
+
+
+def main() -> None:
+    """Runs the command line; a core error becomes one line on stderr and exit status 1."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except DiscernError as error:
+        click.echo(f"discern: {error.message} [{error.code}]", err=True)
+        sys.exit(EXIT_FAILURE)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(EXIT_FAILURE)
