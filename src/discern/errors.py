@@ -1,27 +1,27 @@
 """Every error the core raises, each with a stable code and no HTTP status.
 
-    DiscernError                internal_error
-    ├── InvalidInput            invalid_input        a value breaks a rule; names the field
-    │   ├── EmptyInput          empty_input          nothing to work on
-    │   ├── TooLarge            too_large            over a stated limit
-    │   ├── UnsupportedMedia    unsupported_media    not one of the accepted file kinds
-    │   └── CorruptMedia        corrupt_media        the right kind, but unreadable
-    ├── NotFound                not_found
-    │   └── ModelNotFound       model_not_found
-    ├── Unavailable             unavailable          try again later; may carry retry_after_s
-    │   ├── ModelNotReady       model_not_ready      known, but not loaded or not pulled
-    │   ├── Overloaded          overloaded           the queue is full
-    │   ├── Draining            draining             the server is stopping
-    │   └── EngineUnreachable   engine_unreachable   the model server did not answer
-    ├── DeadlineExceeded        deadline_exceeded    the caller's time ran out
-    ├── Cancelled               cancelled            the caller went away
-    ├── InferenceFailed         inference_failed     the runtime failed on this item
-    ├── BundleInvalid           bundle_invalid       a model folder breaks its contract
-    │   └── DigestMismatch      digest_mismatch
-    ├── DownloadFailed          download_failed
-    ├── MissingExtra            missing_extra        an optional dependency is not installed
-    ├── Unauthorized            unauthorized         a missing or wrong token
-    └── ConfigurationInvalid    configuration_invalid
+DiscernError                internal_error
+├── InvalidInput            invalid_input        a value breaks a rule; names the field
+│   ├── EmptyInput          empty_input          nothing to work on
+│   ├── TooLarge            too_large            over a stated limit
+│   ├── UnsupportedMedia    unsupported_media    not one of the accepted file kinds
+│   └── CorruptMedia        corrupt_media        the right kind, but unreadable
+├── NotFound                not_found
+│   └── ModelNotFound       model_not_found
+├── Unavailable             unavailable          try again later; may carry retry_after_s
+│   ├── ModelNotReady       model_not_ready      known, but not loaded or not pulled
+│   ├── Overloaded          overloaded           the queue is full
+│   ├── Draining            draining             the server is stopping
+│   └── EngineUnreachable   engine_unreachable   the model server did not answer
+├── DeadlineExceeded        deadline_exceeded    the caller's time ran out
+├── Cancelled               cancelled            the caller went away
+├── InferenceFailed         inference_failed     the runtime failed on this item
+├── BundleInvalid           bundle_invalid       a model folder breaks its contract
+│   └── DigestMismatch      digest_mismatch
+├── DownloadFailed          download_failed
+├── MissingExtra            missing_extra        an optional dependency is not installed
+├── Unauthorized            unauthorized         a missing or wrong token
+└── ConfigurationInvalid    configuration_invalid
 """
 
 from __future__ import annotations

@@ -207,3 +207,8 @@ def _file(item: object, where: str) -> BundleFile:
     if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise BundleInvalid(f"{where}: '{path}' needs its 'sha256'.", field="files")
     return BundleFile(path, size, digest)
+
+
+def _stays_inside(path: str) -> bool:
+    parts = Path(path)
+    return bool(path) and not parts.is_absolute() and ".." not in parts.parts

@@ -52,7 +52,7 @@ class Store:
         self.home = home if home is not None else default_home()
         self._shipped = shipped
 
-    def list(self) -> list[Bundle]:
+    def bundles(self) -> list[Bundle]:
         """Every readable bundle, by name and then version, newest last; broken ones are left
         out (:meth:`find` names what is wrong with them). A user's bundle hides a shipped one of
         the same name and version."""
@@ -74,7 +74,7 @@ class Store:
         """
         matches = [
             bundle
-            for bundle in self.list()
+            for bundle in self.bundles()
             if bundle.manifest.name == name and version in (None, bundle.manifest.version)
         ]
         if matches:
@@ -83,7 +83,7 @@ class Store:
         if version and broken.is_dir():
             return load_bundle(broken)
         wanted = name if version is None else f"{name} {version}"
-        known = ", ".join(sorted({bundle.manifest.name for bundle in self.list()})) or "none"
+        known = ", ".join(sorted({bundle.manifest.name for bundle in self.bundles()})) or "none"
         raise ModelNotFound(f"There is no model '{wanted}' here; known: {known}.", field="model")
 
     def active(self, task: str) -> Bundle:
@@ -95,7 +95,7 @@ class Store:
         history = self.history(task)
         if history:
             return self.find(history[-1].name, history[-1].version)
-        candidates = [bundle for bundle in self.list() if bundle.manifest.task == task]
+        candidates = [bundle for bundle in self.bundles() if bundle.manifest.task == task]
         shipped = [bundle for bundle in candidates if bundle.folder.is_relative_to(self._shipped)]
         for pool in (shipped, candidates):
             if pool:

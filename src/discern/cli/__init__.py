@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from typing import Final
+from typing import Final, cast
 
 import click
 
@@ -43,9 +43,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.lazy or not _exists(self.lazy[cmd_name][0]):
             return None
         module, attribute = self.lazy[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
+        return cast(click.Command, getattr(importlib.import_module(module), attribute))
 
 
 def _exists(module: str) -> bool:
