@@ -1,0 +1,1 @@
+"""What every API view shares: problems, parsing, paging, rate limits, the OpenAPI document."""

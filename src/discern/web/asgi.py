@@ -1,0 +1,11 @@
+"""The ASGI entry of the web application."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "discern.web.settings")
+
+application = get_asgi_application()

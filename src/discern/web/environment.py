@@ -1,0 +1,268 @@
+"""Every setting of the web, worker and command processes, read from ``DISCERN_*`` variables.
+
+A wrong value stops the process before it serves anything, with a message that names the variable
+and the rule it breaks. docs/settings.md lists them all and a test keeps it complete.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from discern.errors import ConfigurationInvalid
+
+PREFIX = "DISCERN_"
+MIN_SECRET_CHARS = 50
+_RATE = re.compile(r"[1-9][0-9]*/(second|minute|hour|day)")
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _check_rate(value: Any) -> Any:
+    if not isinstance(value, str) or not _RATE.fullmatch(value):
+        raise ValueError("must be a whole number and a period, such as 600/minute")
+    return value
+
+
+def _check_url(value: str, schemes: tuple[str, ...]) -> str:
+    scheme = urlsplit(value).scheme
+    if scheme not in schemes:
+        allowed = ", ".join(f"{name}://" for name in schemes)
+        raise ValueError(f"must be an address that starts with one of {allowed}")
+    return value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Rate = Annotated[str, BeforeValidator(_check_rate)]
+
+
+class Environment(BaseSettings):
+    """The typed environment; each field is the variable of its name in capitals after DISCERN_."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    home: Path = Field(
+        default=Path("~/.local/share/discern"),
+        description="Folder for the database, stored files, models and the generated secret.",
+    )
+    debug: bool = Field(
+        default=False, description="Show tracebacks to the browser. Never on a public address."
+    )
+    demo: bool = Field(default=False, description="Allow the demo account to be made.")
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Signs sessions; at least 50 characters. Generated in the home folder when "
+        "the database is SQLite; needed with PostgreSQL.",
+    )
+    secret_key_fallbacks: Names = Field(
+        default_factory=list, description="Former secret keys, still accepted while rotating."
+    )
+    allowed_hosts: Names = Field(
+        default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"],
+        description="Host names the site answers to, separated by commas.",
+    )
+    trusted_origins: Names = Field(
+        default_factory=list,
+        description="Further origins (https://name) whose pages may send forms, by commas.",
+    )
+    https: bool = Field(
+        default=False, description="The site is reached by HTTPS: secure cookies, redirect, HSTS."
+    )
+    proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="How many trusted proxies stand in front and set X-Forwarded-For and -Proto.",
+    )
+    database_url: str = Field(
+        default="",
+        description="sqlite:///path or postgresql://user:password@host/name. "
+        "Default: discern.sqlite3 in the home folder.",
+    )
+    cache_url: str = Field(
+        default="local",
+        description="local (one process's memory) or redis://host:port/number. Rate limits are "
+        "counted here: choose Redis when several web processes must share one count.",
+    )
+    broker_url: str = Field(
+        default="",
+        description="Empty: workers take work from the database. redis:// or amqp://: Celery "
+        "carries the message.",
+    )
+    model_server_url: str = Field(
+        default="http://127.0.0.1:8600", description="Address of the model server."
+    )
+    model_server_token: SecretStr | None = Field(
+        default=None, description="Token the model server asks for."
+    )
+    model_server_timeout_s: float = Field(
+        default=10.0, gt=0, le=300, description="Longest wait for one answer, in seconds."
+    )
+    rate_key: Rate = Field(default="60000/minute", description="Requests allowed to one API key.")
+    rate_user: Rate = Field(
+        default="6000/minute", description="Requests allowed to one signed-in person."
+    )
+    rate_anonymous: Rate = Field(
+        default="60/minute", description="Requests allowed to one address without sign-in."
+    )
+    rate_sign_in: Rate = Field(
+        default="10/minute", description="Sign-in attempts allowed to one address or user name."
+    )
+    max_body_bytes: int = Field(
+        default=4 * 2**20,
+        ge=2**10,
+        le=2**30,
+        description="Largest JSON or form body in bytes; file uploads have limits of their own.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Token for /metrics as a bearer; without it only loopback is answered.",
+    )
+    metrics_dir: Path | None = Field(
+        default=None,
+        description="Folder in which the processes of one machine share their metrics.",
+    )
+    web_host: str = Field(default="127.0.0.1", description="Address the web server binds.")
+    web_port: int = Field(default=8000, ge=0, le=65535, description="Port the web server binds.")
+    web_processes: int = Field(default=1, ge=1, le=64, description="Web server processes.")
+    web_threads: int = Field(default=16, ge=1, le=256, description="Threads in each of them.")
+    worker_threads: int = Field(
+        default=2, ge=1, le=64, description="Items one worker process handles at once."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least severe message written to the log."
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute_home(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_SECRET_CHARS:
+            raise ValueError(f"must have at least {MIN_SECRET_CHARS} characters")
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _some_host(cls, value: list[str]) -> list[str]:
+        if not value or any("/" in host for host in value):
+            raise ValueError("must be host names separated by commas, without http://")
+        return value
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _whole_origins(cls, value: list[str]) -> list[str]:
+        if any(urlsplit(origin).scheme not in {"http", "https"} for origin in value):
+            raise ValueError("must be origins such as https://example.org separated by commas")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value:
+            _check_url(value, ("sqlite", "postgresql", "postgres"))
+            if not urlsplit(value).path.strip("/"):
+                raise ValueError("must name a database: sqlite:///path or postgresql://host/name")
+        return value
+
+    @field_validator("cache_url")
+    @classmethod
+    def _known_cache(cls, value: str) -> str:
+        return value if value == "local" else _check_url(value, ("redis", "rediss", "unix"))
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, value: str) -> str:
+        return _check_url(value, ("redis", "rediss", "amqp", "amqps")) if value else value
+
+    @field_validator("model_server_url")
+    @classmethod
+    def _http_model_server(cls, value: str) -> str:
+        return _check_url(value, ("http", "https")).rstrip("/")
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """Where the SQLite file lies, or None when the database is PostgreSQL."""
+        if not self.database_url:
+            return self.home / "discern.sqlite3"
+        parts = urlsplit(self.database_url)
+        return Path(parts.path.removeprefix("/")) if parts.scheme == "sqlite" else None
+
+    @cached_property
+    def signing_key(self) -> str:
+        """The secret key as set, or one made once and kept in the home folder.
+
+        Raises:
+            ConfigurationInvalid: none is set and the database is shared, or it cannot be kept.
+        """
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        if self.sqlite_path is None:
+            raise ConfigurationInvalid(
+                "DISCERN_SECRET_KEY must be set when DISCERN_DATABASE_URL is PostgreSQL: every "
+                "process must sign sessions with the same key."
+            )
+        return _kept_secret(self.home / "secret_key")
+
+
+def _kept_secret(path: Path) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(64))
+        try:
+            os.link(draft, path)  # fails where another process was first: its key is then ours
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"DISCERN_HOME: cannot keep a secret key in {path.parent} ({error.strerror}). "
+            "Choose a folder that can be written, or set DISCERN_SECRET_KEY."
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def load_environment() -> Environment:
+    """Reads and checks the environment once for this process.
+
+    Raises:
+        ConfigurationInvalid: names every wrong variable and its rule, one on a line.
+    """
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [_explain(dict(item)) for item in error.errors(include_url=False)]
+        raise ConfigurationInvalid("The environment is wrong.\n" + "\n".join(lines)) from None
+
+
+def _explain(item: dict[str, Any]) -> str:
+    name = PREFIX + str(item["loc"][0]).upper()
+    rule = str(item["msg"]).removeprefix("Value error, ")
+    given = (
+        ""
+        if "SECRET" in name or "TOKEN" in name or "_URL" in name
+        else f" (given: {item['input']!r})"
+    )
+    return f"  {name}: {rule[0].lower()}{rule[1:]}{given}"

@@ -1,0 +1,1 @@
+"""Lets the site be watched: metrics and health."""
