@@ -1,0 +1,149 @@
+"""From texts to moods: windows out to the encoder, logits back, merged and labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.catalog.manifest import Bundle
+from discern.errors import BundleInvalid
+from discern.text.contract import Sentiment, check_texts
+from discern.text.tokenize import Ids, Windows, WindowTokenizer
+
+Logits = NDArray[np.float32]
+MERGE_RULES: Final = ("mean_probability", "mean_logit")
+
+
+class WindowRunner(Protocol):
+    """What runs one window: a batching encoder, or anything that answers like one."""
+
+    def submit(self, ids: Ids, deadline: float | None = None) -> Future[Logits]:
+        """Queues one window; the future gives its logits, shape ``[labels]``. ``deadline`` is a
+        :func:`time.monotonic` instant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One text on its way through the encoder."""
+
+    windows: Windows
+    futures: tuple[Future[Logits], ...]
+
+    def cancel(self) -> None:
+        """Drops what has not begun."""
+        for future in self.futures:
+            future.cancel()
+
+
+class SentimentAnalyzer:
+    """The mood of texts by one bundle.
+
+    Long texts are read in overlapping windows and merged by the rule the bundle's manifest names
+    (``preprocessing.merge``), each window weighted by the tokens it is the first to read.
+
+    Raises:
+        BundleInvalid: the manifest lacks labels or its preprocessing table is wrong.
+    """
+
+    def __init__(self, bundle: Bundle, runner: WindowRunner) -> None:
+        manifest = bundle.manifest
+        if len(manifest.labels) < 2:
+            raise BundleInvalid(f"{manifest.name} names fewer than two labels.", field="labels")
+        self.labels = manifest.labels
+        self.model_name, self.model_version = manifest.name, manifest.version
+        preprocessing = manifest.preprocessing
+        self._merge = str(preprocessing.get("merge", MERGE_RULES[0]))
+        if self._merge not in MERGE_RULES:
+            raise BundleInvalid(f"'merge' must be one of {MERGE_RULES}.", field="preprocessing")
+        max_tokens = _whole(preprocessing, "max_tokens", 256)
+        self._tokenizer = WindowTokenizer(
+            bundle.path("tokenizer.json"),
+            max_tokens=max_tokens,
+            stride=_whole(preprocessing, "stride", (max_tokens - 2) * 3 // 4),
+        )
+        self._runner = runner
+
+    def analyze(self, texts: Sequence[str], deadline: float | None = None) -> list[Sentiment]:
+        """The mood of each text, in order; blocks until all are done.
+
+        Raises:
+            InvalidInput, EmptyInput, TooLarge: as :func:`discern.text.contract.check_texts`.
+            Overloaded, DeadlineExceeded, InferenceFailed: from the runner; what is still queued
+                for this call is dropped.
+        """
+        pending = self.start(texts, deadline)
+        try:
+            return [self.finish(item) for item in pending]
+        except BaseException:
+            for item in pending:
+                item.cancel()
+            raise
+
+    def start(self, texts: Sequence[str], deadline: float | None = None) -> list[Pending]:
+        """Queues every window of every text without waiting, for callers that do not block."""
+        pending: list[Pending] = []
+        try:
+            for windows in self.windows(check_texts(texts)):
+                futures: list[Future[Logits]] = []
+                pending.append(Pending(windows, ()))
+                for ids in windows.ids:
+                    futures.append(self._runner.submit(ids, deadline))
+                    pending[-1] = Pending(windows, tuple(futures))
+        except BaseException:
+            for item in pending:
+                item.cancel()
+            raise
+        return pending
+
+    def windows(self, texts: Sequence[str]) -> list[Windows]:
+        """Tokenizes, without running anything."""
+        return self._tokenizer.windows(texts)
+
+    def finish(self, pending: Pending) -> Sentiment:
+        """The mood of one queued text; waits for it if need be."""
+        return self.label(pending.windows, [future.result() for future in pending.futures])
+
+    def label(self, windows: Windows, logits: Sequence[Logits]) -> Sentiment:
+        """Merges the logits of a text's windows, each of shape ``[labels]``, into its mood."""
+        scores = self._merged(windows, logits).tolist()
+        best = max(range(len(scores)), key=scores.__getitem__)
+        return Sentiment(
+            label=self.labels[best],
+            score=scores[best],
+            scores=dict(zip(self.labels, scores, strict=True)),
+            windows=len(logits),
+            tokens=windows.tokens,
+            model_name=self.model_name,
+            model_version=self.model_version,
+        )
+
+    def _merged(self, windows: Windows, logits: Sequence[Logits]) -> NDArray[np.float64]:
+        if len(logits) == 1:
+            return softmax(logits[0].astype(np.float64))
+        rows = np.stack(logits).astype(np.float64)
+        weights = np.asarray(windows.weights, dtype=np.float64)
+        weights /= weights.sum()
+        if self._merge == "mean_logit":
+            return softmax(weights @ rows)
+        merged: NDArray[np.float64] = weights @ softmax(rows)
+        return merged
+
+
+def softmax(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax over the last axis, shifted so that it cannot overflow."""
+    powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
+    result: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return result
+
+
+def _whole(table: Any, key: str, default: int) -> int:
+    value = table.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BundleInvalid(f"'{key}' must be a whole number.", field="preprocessing")
+    return value
