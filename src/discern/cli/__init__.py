@@ -10,7 +10,7 @@ from typing import Final, cast
 import click
 
 from discern import __version__
-from discern.errors import DiscernError
+from discern.errors import DiscernError, MissingExtra
 
 COMMANDS: Final = {
     "up": ("discern.cli.up", "up"),
@@ -50,6 +50,16 @@ def _exists(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
+def web_extra() -> None:
+    """Says which extra to install where the site's packages are missing.
+
+    Raises:
+        MissingExtra: Django is not installed.
+    """
+    if not _exists("django"):
+        raise MissingExtra("This needs the site's packages: pip install 'discern[web]'.")
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="discern")
 def cli() -> None:
@@ -66,7 +76,7 @@ def cli() -> None:
 def main() -> None:
     """Runs the command line; a core error becomes one line on stderr and exit status 1."""
     try:
-        cli(standalone_mode=False)
+        status = cli(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
@@ -78,3 +88,5 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(EXIT_FAILURE)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)

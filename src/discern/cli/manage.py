@@ -1,0 +1,22 @@
+"""``discern manage``: the site's own Django commands (migrate, createsuperuser, shell, ...)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+
+from discern.cli import web_extra
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def manage(arguments: tuple[str, ...]) -> None:
+    """Run a Django management command of the site."""
+    web_extra()
+    command = [sys.executable, "-m", "discern.web", *arguments]
+    raise click.exceptions.Exit(subprocess.run(command, check=False).returncode)

@@ -1,0 +1,95 @@
+"""Progress that can be seen, and work that goes on where it was cut off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+FLUSH_ROWS: Final = 256
+
+
+@contextmanager
+def progress_bar(total: int, done: int = 0, *, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr with what is left and how fast; quiet when stderr is not a terminal."""
+    bar: ProgressBar[int] = click.progressbar(
+        length=total,
+        label=label,
+        show_pos=True,
+        show_eta=True,
+        file=click.get_text_stream("stderr"),
+        update_min_steps=max(1, total // 500),
+    )
+    with bar:
+        bar.update(done)
+        yield bar.update
+
+
+def fingerprint(source: Path, *parts: str) -> str:
+    """Tells whether an earlier run was over the same file and with the same options."""
+    stat = source.stat()
+    text = "\0".join((str(source.resolve()), str(stat.st_size), str(stat.st_mtime_ns), *parts))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class PartialResults:
+    """Rows done so far, beside the output, so that a run cut off can go on.
+
+    The first line is the run's fingerprint; each further line one row as JSON. A last line that
+    was cut in the middle is dropped and done again.
+    """
+
+    def __init__(self, output: Path, mark: str) -> None:
+        self._path = output.with_name(f".{output.name}.partial")
+        self._mark = mark
+        self._stream: IO[str] | None = None
+        self._unflushed = 0
+
+    def open(self, *, restart: bool = False) -> int:
+        """Opens for appending and returns how many rows an earlier run has done."""
+        kept = [] if restart else self._earlier()
+        with self._path.open("w", encoding="utf-8") as stream:
+            stream.write(self._mark + "\n")
+            stream.writelines(kept)
+        self._stream = self._path.open("a", encoding="utf-8")
+        return len(kept)
+
+    def append(self, row: dict[str, Any]) -> None:
+        if self._stream is None:
+            raise ValueError("open() first")
+        self._stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._unflushed += 1
+        if self._unflushed >= FLUSH_ROWS:
+            self._stream.flush()
+            self._unflushed = 0
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All rows done, from the beginning."""
+        if self._stream is not None:
+            self._stream.flush()
+        with self._path.open(encoding="utf-8") as stream:
+            next(stream)
+            for line in stream:
+                yield json.loads(line)
+
+    def discard(self) -> None:
+        """Removes the file, once the output is written."""
+        if self._stream is not None:
+            self._stream.close()
+        self._path.unlink(missing_ok=True)
+
+    def _earlier(self) -> list[str]:
+        if not self._path.is_file():
+            return []
+        with self._path.open(encoding="utf-8") as stream:
+            if stream.readline().strip() != self._mark:
+                return []
+            return [line for line in stream if line.endswith("\n")]

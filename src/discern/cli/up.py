@@ -1,0 +1,165 @@
+"""``discern up``: web, worker and model server under one supervisor."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+import urllib3
+
+from discern.catalog.store import default_home
+from discern.cli.supervisor import Program, Supervisor
+from discern.errors import ConfigurationInvalid, MissingExtra
+
+DEFAULT_PORT: Final = 8000
+READY_POLL_S: Final = 0.2
+SLOW_START_S: Final = 60.0
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="DISCERN_WEB_HOST")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, envvar="DISCERN_WEB_PORT")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the database, uploads and models (or DISCERN_HOME).",
+)
+@click.option("--demo", is_flag=True, help="Make a demo account and print its sign-in.")
+def up(host: str, port: int, home: Path | None, demo: bool) -> None:
+    """Start everything: the site, its worker and the model server.
+
+    Ctrl-C stops all of them. A program that crashes is started again, after a pause that grows.
+    Settings are environment variables that begin with DISCERN_; docs/settings.md lists them.
+    """
+    _check_extras()
+    _check_port(host, port)
+    environment = _environment(host, port, (home or default_home()).absolute(), demo)
+    _prepare("Checking settings", ["check"], environment)
+    _prepare("Migrating the database", ["migrate", "--no-input"], environment)
+    sign_in = _prepare("Making the demo account", ["make_demo"], environment) if demo else ""
+    supervisor = Supervisor(_programs(environment), say=lambda line: click.echo(line))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.request_stop())
+    address = f"http://{host}:{port}"
+    supervisor.run(_announcer(address, sign_in))
+    click.echo("Stopped.")
+
+
+def _check_extras() -> None:
+    for module, extra in (("django", "web"), ("starlette", "server")):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtra(
+                f"`discern up` needs the extra `{extra}`: pip install 'discern[server,web]'."
+            )
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port), reuse_port=False):
+            return
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"Cannot listen on {host}:{port} ({error.strerror}). "
+            "Choose another with --port, or stop what uses it.",
+            field="port",
+        ) from error
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _environment(host: str, port: int, home: Path, demo: bool) -> dict[str, str]:
+    own = {
+        "DISCERN_HOME": str(home),
+        "DISCERN_WEB_HOST": host,
+        "DISCERN_WEB_PORT": str(port),
+        "DISCERN_DEMO": "1" if demo else os.environ.get("DISCERN_DEMO", "0"),
+    }
+    if not os.environ.get("DISCERN_MODEL_SERVER_URL"):
+        model_port = os.environ.get("DISCERN_MODEL_SERVER_PORT") or str(_free_port())
+        own |= {
+            "DISCERN_MODEL_SERVER_HOST": "127.0.0.1",
+            "DISCERN_MODEL_SERVER_PORT": model_port,
+            "DISCERN_MODEL_SERVER_URL": f"http://127.0.0.1:{model_port}",
+            "DISCERN_MODEL_SERVER_TOKEN": os.environ.get("DISCERN_MODEL_SERVER_TOKEN")
+            or secrets.token_urlsafe(32),
+        }
+    return own
+
+
+def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> str:
+    # In a process of its own: the supervisor stays a few megabytes small.
+    click.echo(f"{what} ... ", nl=False)
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "discern.web", *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        click.echo("failed")
+        raise ConfigurationInvalid((done.stderr or done.stdout).strip())
+    click.echo(f"{time.monotonic() - started:.1f} s")
+    return done.stdout.strip()
+
+
+def _programs(environment: dict[str, str]) -> list[Program]:
+    python = sys.executable
+    programs = [
+        Program("web", [python, "-m", "discern.web.serve"], environment),
+        Program("worker", [python, "-m", "discern.web", "runworker"], environment),
+    ]
+    if "DISCERN_MODEL_SERVER_PORT" in environment:
+        command = [python, "-m", "discern.cli", "model-server"]
+        programs.append(Program("model-server", command, environment))
+    return programs
+
+
+def _announcer(address: str, sign_in: str) -> Callable[[], None]:
+    """Says once, when the site and its models really answer, where to go."""
+    pool = urllib3.PoolManager(timeout=1.0, retries=False)
+    started = time.monotonic()
+    state = {"next": started, "said": False, "warned": False}
+
+    def tick() -> None:
+        now = time.monotonic()
+        if state["said"] or now < state["next"]:
+            return
+        state["next"] = now + READY_POLL_S
+        try:
+            ready = pool.request("GET", f"{address}/health/ready").status == 200
+        except urllib3.exceptions.HTTPError:
+            ready = False
+        if ready:
+            state["said"] = True
+            click.echo(_banner(address, sign_in, now - started))
+        elif now - started > SLOW_START_S and not state["warned"]:
+            state["warned"] = True
+            click.echo(f"Not ready after {SLOW_START_S:g} s; the lines above may say why.")
+
+    return tick
+
+
+def _banner(address: str, sign_in: str, seconds: float) -> str:
+    lines = [f"Discern is ready at {address}  (after {seconds:.1f} s; Ctrl-C stops it)"]
+    lines += [line for line in sign_in.splitlines() if line.strip()]
+    width = max(map(len, lines))
+    rule = "─" * (width + 2)
+    body = "\n".join(f"│ {line:<{width}} │" for line in lines)
+    return click.style(f"╭{rule}╮\n{body}\n╰{rule}╯", bold=True)
