@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ def progress_bar(total: int, done: int = 0, *, label: str) -> Iterator[Callable[
         label=label,
         show_pos=True,
         show_eta=True,
-        file=click.get_text_stream("stderr"),
+        file=sys.stderr,
         update_min_steps=max(1, total // 500),
     )
     with bar:

@@ -107,8 +107,7 @@ def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> st
         [sys.executable, "-m", "discern.web", *arguments],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
