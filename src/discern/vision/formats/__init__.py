@@ -35,9 +35,7 @@ def inspect(data: bytes, limits: ImageLimits | None = None) -> ImageInfo:
     layout = _layout(data, limits)
     check_layout(layout, limits)
     refuse_foreign(data, layout, limits)
-    return ImageInfo(
-        layout.format, layout.media_type, layout.width, layout.height, layout.frames
-    )
+    return ImageInfo(layout.format, layout.media_type, layout.width, layout.height, layout.frames)
 
 
 def _layout(data: bytes, limits: ImageLimits) -> Layout:

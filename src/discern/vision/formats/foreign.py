@@ -15,10 +15,12 @@ from discern.vision.formats import heif, jpeg
 from discern.vision.formats.layout import FIELD, Layout
 
 _MARKUP = re.compile(
-    rb"<(?:!doctype|html|head|body|script|iframe|svg|object|embed|form)\b|<\?php|javascript:",
+    rb"<(?:!doctype\s+html|html|script|iframe|svg|object|embed)\b|<\?php|javascript:",
     re.IGNORECASE,
 )
-_ARCHIVE = re.compile(rb"PK\x03\x04[\x0a-\x3f]\x00|PK\x05\x06|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|%PDF-")
+_ARCHIVE = re.compile(
+    rb"PK\x03\x04[\x0a-\x3f]\x00|PK\x05\x06|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|%PDF-"
+)
 _ZIP_DIRECTORY_END = b"PK\x05\x06"
 _ZIP_TAIL = 65_557
 """A zip reader looks for the directory's end in this many last bytes of a file."""
