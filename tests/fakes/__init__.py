@@ -1,0 +1,1 @@
+"""Stand-ins a reader can understand; never patched mocks."""
