@@ -45,8 +45,9 @@ def blueprint(engine: Engine, *, name: str = "discern", url_prefix: str = "") ->
 
     @routes.post("/analyze")
     def analyze() -> Response:
-        [result] = engine.analyze([_text_of_request()])
-        return jsonify(text=_text_of_request(), sentiment=result.label.upper(), score=result.score)
+        text = _text_of_request()
+        [result] = engine.analyze([text])
+        return jsonify(text=text, sentiment=result.label.upper(), score=result.score)
 
     routes.register_error_handler(DiscernError, _core_error)
     routes.register_error_handler(HTTPException, _http_error)
@@ -76,7 +77,7 @@ def _text_of_request() -> str:
         body: Any = request.get_json(force=True)
     except RequestEntityTooLarge:
         raise
-    except HTTPException:
+    except (HTTPException, RecursionError):
         raise InvalidInput('The body must be JSON, like {"text": "..."}.') from None
     if not isinstance(body, dict):
         raise InvalidInput('The body must be a JSON object, like {"text": "..."}.')

@@ -1,0 +1,205 @@
+"""The command line, with the shipped model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from discern.cli import cli
+from discern.errors import DiscernError
+from tests.doors.inputs import GOOD_TEXTS
+
+
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    result = CliRunner().invoke(cli, arguments, input=stdin)
+    if result.exception and not isinstance(result.exception, SystemExit | DiscernError):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    rows = [f'{n},"I love it, really number {n}."' for n in range(700)]
+    rows[5] = "5,   "
+    path.write_text("id,review\n" + "\n".join(rows) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def test_a_text_is_answered_on_one_line_with_shape_word_and_score() -> None:
+    line = run("analyze", "I love how quick this is.").stdout
+    assert line.startswith("▲ positive 0.")
+    assert "I love how quick this is." in line
+
+
+@pytest.mark.parametrize("text", GOOD_TEXTS)
+def test_any_good_text_is_answered_as_json(text: str) -> None:
+    result = run("analyze", "--json", "--", text)
+    answer = json.loads(result.stdout)
+    assert answer["text"] == text
+    assert set(answer["scores"]) == {"negative", "neutral", "positive"}
+    assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_lines_of_standard_input_are_answered_in_order() -> None:
+    result = run("analyze", "--json", stdin="I love it.\n\nI hate it.\n")
+    assert [json.loads(line)["label"] for line in result.stdout.splitlines()] == [
+        "positive",
+        "negative",
+    ]
+
+
+def test_a_text_that_cannot_be_read_fails_alone_and_sets_the_status() -> None:
+    result = run("analyze", "--json", "I love it.", " ")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert first["label"] == "positive"
+    assert second["error"]["code"] == "empty_input"
+    assert result.exit_code == 1
+
+
+def test_a_table_keeps_its_columns_and_gains_the_mood(reviews: Path) -> None:
+    result = run("analyze", str(reviews))
+    assert result.exit_code == 0
+    with (reviews.parent / "reviews.moods.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["id"] for row in rows] == [str(number) for number in range(700)]
+    assert rows[0]["sentiment"] == "positive"
+    assert float(rows[0]["positive"]) > 0.5
+    assert "blank" in rows[5]["error"]
+    assert rows[5]["sentiment"] == ""
+    assert "1 not analyzed" in result.stderr
+    assert not list(reviews.parent.glob(".*partial*"))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "csv.gz"])
+def test_tables_are_read_back_in_the_format_of_their_ending(reviews: Path, ending: str) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    from discern.cli.tables import read_rows
+
+    target = reviews.parent / f"out.{ending}"
+    assert run("analyze", "-i", str(reviews), "-o", str(target)).exit_code == 0
+    rows = list(read_rows(target))
+    assert len(rows) == 700
+    assert rows[699]["sentiment"] == "positive"
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
+    from discern.cli.progress import PartialResults, fingerprint
+
+    target = reviews.parent / "reviews.moods.csv"
+    partial = PartialResults(target, fingerprint(reviews, "review", ""))
+    partial.open()
+    marker = {"id": "kept", "review": "from the first run", "sentiment": "neutral"}
+    for _ in range(300):
+        partial.append(marker)
+    list(partial.rows())
+    result = run("analyze", str(reviews))
+    assert "Going on after 300 rows" in result.stderr
+    with target.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 700
+    assert rows[299]["id"] == "kept"
+    assert rows[300]["id"] == "300"
+
+
+def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
+    from discern.cli.progress import PartialResults, fingerprint
+
+    target = reviews.parent / "reviews.moods.csv"
+    partial = PartialResults(target, fingerprint(reviews, "review", ""))
+    partial.open()
+    partial.append({"id": "stale"})
+    list(partial.rows())
+    reviews.write_text("id,review\n1,I love it.\n")
+    assert "Going on" not in run("analyze", str(reviews)).stderr
+    assert "stale" not in target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("a,b\n1,2\n", "t.csv", "--column"),
+        ("", "t.csv", "no rows"),
+        ("{not json}\n", "t.jsonl", "Line 1"),
+        ("x", "t.docx", "known endings"),
+    ],
+)
+def test_a_table_that_cannot_be_read_says_why(
+    tmp_path: Path, content: str, name: str, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    result = run("analyze", "-i", str(path))
+    assert isinstance(result.exception, DiscernError)
+    assert message in result.exception.message
+
+
+def test_evaluate_prints_the_promised_keys_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "labelled.csv"
+    path.write_text("text,label\nI love it.,positive\nI hate it.,negative\nIt is Monday.,neutral\n")
+    figures = json.loads(run("evaluate", "sentiment", str(path), "--json").stdout)
+    promised = {"n", "accuracy", "macro_recall", "expected_calibration_error", "texts_per_second"}
+    assert promised <= set(figures)
+    assert figures["n"] == 3
+    assert figures["labels"] == ["negative", "neutral", "positive"]
+
+
+def test_evaluate_judges_a_file_without_neutral_on_two_classes(tmp_path: Path) -> None:
+    path = tmp_path / "labelled.csv"
+    path.write_text("text,label\nI love it.,positive\nI hate it.,negative\n")
+    figures = json.loads(run("evaluate", "sentiment", str(path), "--json").stdout)
+    assert figures["labels"] == ["negative", "positive"]
+    assert figures["accuracy"] == 1.0
+
+
+def test_evaluate_names_the_missing_column(tmp_path: Path) -> None:
+    path = tmp_path / "labelled.csv"
+    path.write_text("text,mood\nI love it.,positive\n")
+    result = run("evaluate", "sentiment", str(path))
+    assert isinstance(result.exception, DiscernError)
+    assert result.exception.field == "label"
+
+
+def test_the_shipped_model_is_listed_as_active_and_shows_its_card() -> None:
+    rows = json.loads(run("models", "list", "--json").stdout)
+    assert any(row["task"] == "sentiment-analysis" and row["active"] for row in rows)
+    assert "Training data" in run("models", "show", "sentiment-en").stdout
+
+
+def test_every_command_has_help_that_begins_with_what_it_does() -> None:
+    group = cli.make_context("discern", ["models"], resilient_parsing=True)
+    for name in cli.list_commands(group):
+        if name == "manage":
+            continue
+        result = run(name, "--help")
+        assert result.exit_code == 0, name
+        assert "Usage:" in result.stdout
+
+
+def test_an_error_of_the_core_is_one_line_and_a_failing_status(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "discern.cli", "models", "show", "nothing"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("discern: There is no model 'nothing'")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_command_line_starts_without_the_runtime_or_a_web_framework() -> None:
+    code = (
+        "import sys, discern.cli; from click.testing import CliRunner;"
+        "CliRunner().invoke(discern.cli.cli, ['--help']);"
+        "print({'numpy', 'onnxruntime', 'django', 'starlette'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
