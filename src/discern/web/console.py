@@ -25,7 +25,7 @@ _NOT_BUILT = """<!doctype html>
 
 @ensure_csrf_cookie
 @require_safe
-def page(request: HttpRequest, path: str = "") -> HttpResponse:
+def page(_request: HttpRequest, path: str = "") -> HttpResponse:
     """The console's page, whatever the path: the console's own router reads it."""
     if "." in path.rsplit("/", 1)[-1]:
         return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from discern import __version__
+from discern.web.api.rates import Rate
 from discern.web.environment import load_environment
 from discern.web.storage import caches, databases
 
@@ -34,6 +36,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "discern.web.api.middleware.RequestIdMiddleware",
     "discern.web.security.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -83,6 +86,7 @@ SESSION_COOKIE_SECURE = ENVIRONMENT.https
 CSRF_COOKIE_NAME = "discern_csrf"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = ENVIRONMENT.https
+CSRF_FAILURE_VIEW = "discern.web.api.handler.csrf_failed"
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.trusted_origins
 SECURE_SSL_REDIRECT = ENVIRONMENT.https
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
@@ -93,28 +97,67 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_body_bytes
 
+ENGINE_FACTORY = "discern.web.engine.remote_engine"
+BROKER_URL = ENVIRONMENT.broker_url
+WORKER_THREADS = ENVIRONMENT.worker_threads
+
+RATES = {
+    "key": Rate.parse(ENVIRONMENT.rate_key),
+    "user": Rate.parse(ENVIRONMENT.rate_user),
+    "anonymous": Rate.parse(ENVIRONMENT.rate_anonymous),
+    "sign_in": Rate.parse(ENVIRONMENT.rate_sign_in),
+}
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_RENDERER_CLASSES": ["discern.web.api.parsing.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["discern.web.api.parsing.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "discern.web.api.parsing.FirstRenderer",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "discern.web.accounts.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["discern.web.api.throttles.CallerThrottle"],
+    "EXCEPTION_HANDLER": "discern.web.api.handler.handle",
     "NUM_PROXIES": ENVIRONMENT.proxies,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Discern",
+    "DESCRIPTION": (
+        "The AI part of a web application. Send an API key as `Authorization: Bearer dk_...`; the "
+        "console uses its session with an `X-CSRFToken` header. Every error is a problem document "
+        "(RFC 9457) with a stable `code`."
+    ),
+    "VERSION": __version__,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "discern.web.api.schema.add_problems",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "discern.web.api.middleware.RequestIdFilter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
     "loggers": {"django": {"handlers": [], "propagate": True}},
 }

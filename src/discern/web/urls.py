@@ -5,12 +5,19 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 
 from discern.web import console
+from discern.web.api.views import NoSuchAddress
 
 api_v1 = [
     path("", include("discern.web.api.urls")),
     path("", include("discern.web.accounts.urls")),
     path("", include("discern.web.text.urls")),
+    re_path(r"", NoSuchAddress.as_view()),
 ]
+
+handler400 = "discern.web.api.handler.bad_request"
+handler403 = "discern.web.api.handler.forbidden"
+handler404 = "discern.web.api.handler.not_found"
+handler500 = "discern.web.api.handler.server_error"
 
 urlpatterns = [
     path("api/v1/", include(api_v1)),

@@ -1,7 +1,13 @@
-"""Addresses of the accounts app, under /api/v1/."""
+"""Addresses of sessions and keys, under /api/v1/."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from discern.web.accounts import views
+
+urlpatterns = [
+    path("session", views.SessionView.as_view(), name="session"),
+    path("keys", views.KeysView.as_view(), name="keys"),
+    path("keys/<uuid:key_id>", views.KeyView.as_view(), name="key"),
+]

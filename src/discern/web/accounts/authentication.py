@@ -1,0 +1,48 @@
+"""Reads who is calling from a request: an API key as a bearer, or the browser's session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from discern.web.accounts import services
+from discern.web.accounts.models import ApiKey, User
+
+
+class KeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer dk_...``."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
+        scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if not scheme:
+            return None
+        if scheme.lower() != "bearer":
+            raise AuthenticationFailed("Send the key as 'Authorization: Bearer dk_...'.")
+        key = services.find_key(secret.strip())
+        if key is None:
+            raise AuthenticationFailed("This API key is not known, has expired or was revoked.")
+        return key.owner, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="discern"'
+
+
+class SignedIn(BasePermission):
+    """Only a person in a session: a key that leaks must not be able to make further keys."""
+
+    message = "Sign in for this; an API key is not enough."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user.is_authenticated) and request.auth is None
+
+
+def caller(request: Request) -> User:
+    """The person or service account behind an authenticated request."""
+    if not isinstance(request.user, User):
+        raise ImproperlyConfigured("This view needs a permission that asks for authentication.")
+    return request.user

@@ -1,0 +1,154 @@
+"""Decides who a caller is: keys made, looked up and revoked; sign-in; the demo account."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from django.contrib.auth import authenticate, login
+from django.db import DatabaseError, transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from discern.errors import InvalidInput, NotFound, TooLarge
+from discern.web.accounts.models import ApiKey, User
+
+log = logging.getLogger(__name__)
+
+KEY_MARK: Final = "dk_"
+MAX_KEY_CHARS: Final = 80
+MAX_KEYS: Final = 50
+"""The most keys one person may hold that are not revoked."""
+
+LAST_USED_EVERY: Final = timedelta(seconds=60)
+"""``last_used_at`` is written at most this often: a key's every request must not be a write."""
+
+DEMO_USERNAME: Final = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made; ``secret`` is the only copy of the text the caller sends."""
+
+    key: ApiKey
+    secret: str
+
+
+def create_key(*, owner: User, name: str, expires_at: datetime | None = None) -> NewKey:
+    """Makes a key for ``owner``.
+
+    The secret holds 256 random bits, so its plain SHA-256 is safe to store and quick to look up:
+    slow hashes protect guessable passwords, and this cannot be guessed.
+
+    Raises:
+        InvalidInput: a blank name, or an expiry in the past.
+        TooLarge: the owner holds :data:`MAX_KEYS` keys already.
+    """
+    name = name.strip()
+    if not name:
+        raise InvalidInput("'name' is blank.", field="name")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidInput("'expires_at' must lie in the future.", field="expires_at")
+    prefix = KEY_MARK + secrets.token_hex(4)
+    secret = f"{prefix}_{secrets.token_urlsafe(32)}"
+    with transaction.atomic():
+        if owner.api_keys.filter(revoked_at=None).count() >= MAX_KEYS:
+            raise TooLarge(
+                f"You hold {MAX_KEYS} keys, the most allowed; revoke one first.", limit=MAX_KEYS
+            )
+        key = ApiKey.objects.create(
+            owner=owner, name=name, prefix=prefix, digest=_digest(secret), expires_at=expires_at
+        )
+    return NewKey(key=key, secret=secret)
+
+
+def create_key_for(*, username: str, name: str, expires_at: datetime | None = None) -> NewKey:
+    """Makes a key for the person of that name; what ``discern key create`` calls.
+
+    Raises:
+        NotFound: nobody has that name. Otherwise as :func:`create_key`.
+    """
+    owner = User.objects.filter(username=username).first()
+    if owner is None:
+        raise NotFound(f"There is no account named {username!r}.", field="username")
+    return create_key(owner=owner, name=name, expires_at=expires_at)
+
+
+def find_key(secret: str) -> ApiKey | None:
+    """The usable key of this secret with its owner, or None: unknown, revoked, expired, or its
+    owner is not active. One indexed query each time, so a revocation holds from the next request
+    on in every process."""
+    if not secret.startswith(KEY_MARK) or len(secret) > MAX_KEY_CHARS:
+        return None
+    key = ApiKey.objects.select_related("owner").filter(digest=_digest(secret)).first()
+    if key is None or key.revoked_at is not None or not key.owner.is_active:
+        return None
+    now = timezone.now()
+    if key.expires_at is not None and key.expires_at <= now:
+        return None
+    if key.last_used_at is None or now - key.last_used_at > LAST_USED_EVERY:
+        _note_use(key, now)
+    return key
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_EVERY)
+    try:
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    except DatabaseError:  # bookkeeping must not refuse a good key
+        log.warning("Could not note the use of key %s.", key.prefix, exc_info=True)
+
+
+def revoke_key(*, owner: User, key_id: UUID) -> None:
+    """Ends a key for good; ending it again changes nothing.
+
+    Raises:
+        NotFound: ``owner`` has no such key.
+    """
+    if not owner.api_keys.filter(pk=key_id).exists():
+        raise NotFound("You have no such key.")
+    owner.api_keys.filter(pk=key_id, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def sign_in(request: HttpRequest, *, username: str, password: str) -> User | None:
+    """Starts a session, or returns None when name and password do not belong together."""
+    user = authenticate(request, username=username, password=password)
+    if not isinstance(user, User):
+        return None
+    login(request, user)
+    return user
+
+
+def make_demo(*, home: Path) -> tuple[str, str]:
+    """Makes or mends the demo account; returns its name and password.
+
+    The password is random, made once and kept in ``home``: a site that is put on a public address
+    by mistake has no password that everybody knows.
+    """
+    path = home / "demo_password"
+    try:
+        password = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        password = secrets.token_urlsafe(9)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(password + "\n")
+    user, _ = User.objects.get_or_create(username=DEMO_USERNAME)
+    if not user.is_active or not user.check_password(password):
+        user.is_active = True
+        user.set_password(password)
+        user.save()
+    return DEMO_USERNAME, password
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""Pages of lists: by opaque cursor for what grows at its end, by offset for numbered rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.pagination import CursorPagination, LimitOffsetPagination
+
+from discern.errors import InvalidInput
+
+
+class NewestFirst(CursorPagination):
+    """Newest first; a cursor stays right while rows are added or deleted."""
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering = ("-created_at", "-id")
+
+    def decode_cursor(self, request: Any) -> Any:
+        token = request.query_params.get(self.cursor_query_param, "")
+        if "\x00" in token:  # PostgreSQL refuses it with an error of its own
+            raise InvalidInput("'cursor' is not one this API gave out.", field="cursor")
+        return super().decode_cursor(request)
+
+
+class ByOffset(LimitOffsetPagination):
+    """``limit`` rows from ``offset`` on, with the total ``count``."""
+
+    default_limit = 50
+    max_limit = 1_000

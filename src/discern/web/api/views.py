@@ -1,0 +1,47 @@
+"""The base of every API view, and the answer for addresses that do not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from discern.errors import NotFound
+
+
+class ApiView(APIView):
+    """Adds the caller's rate to each answer, and keeps answers out of shared caches."""
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> Response:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        verdict = getattr(request._request, "rate_verdict", None)
+        if verdict is not None:
+            for name, value in verdict.headers().items():
+                final.headers[name] = value
+        final.headers.setdefault("Cache-Control", "private, no-store")
+        return final
+
+
+@extend_schema(exclude=True)
+class NoSuchAddress(ApiView):
+    """404 as a problem, for every method."""
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    throttle_classes = ()
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request)
+        self.headers = self.default_response_headers
+        error = NotFound("The API has nothing at this address; /api/v1/docs lists what it has.")
+        response = self.handle_exception(error)
+        self.response = self.finalize_response(self.request, response)
+        return self.response

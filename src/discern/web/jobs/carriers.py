@@ -1,0 +1,55 @@
+"""How a worker learns of a new row: it looks by itself, or Celery brings it a message."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from typing import ClassVar, Protocol
+from uuid import UUID
+
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+
+class Carrier(Protocol):
+    """A messenger. Losing a message delays a row until the sweeper reminds of it, no more.
+
+    ``sends_messages`` is False when workers look for themselves, so that there is nothing to lose.
+    """
+
+    sends_messages: ClassVar[bool]
+
+    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
+        """Says that the row may be claimed ``delay_s`` seconds from now. Never raises."""
+        ...
+
+
+class EmbeddedCarrier:
+    """No messages: workers look into the database every few hundredths of a second."""
+
+    sends_messages = False
+
+    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
+        """Nothing to do."""
+
+
+class CeleryCarrier:
+    """A Celery task that carries a kind and an id."""
+
+    sends_messages = True
+
+    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
+        """Publishes the message; a broker that is away costs the row time, not the request."""
+        from discern.web.jobs.celery import publish
+
+        try:
+            publish(kind, pk, priority=priority, delay_s=delay_s)
+        except Exception as error:
+            log.warning("No message for %s %s (%s); the sweeper will send it.", kind, pk, error)
+
+
+@lru_cache(maxsize=1)
+def carrier() -> Carrier:
+    """The carrier that the settings choose."""
+    return CeleryCarrier() if settings.BROKER_URL else EmbeddedCarrier()

@@ -1,0 +1,85 @@
+"""Celery as a carrier: one task that carries a kind and an id, on Redis or RabbitMQ."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any, Final
+from uuid import UUID
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
+
+from discern.web.jobs import services
+from discern.web.jobs.models import INTERACTIVE
+from discern.web.jobs.outcome import run
+from discern.web.jobs.registry import kind_named
+from discern.web.jobs.worker import SWEEP_EVERY_S, owner_name, sweep_once
+
+log = logging.getLogger(__name__)
+
+QUEUE: Final = "discern"
+VISIBILITY_TIMEOUT_S: Final = 3_600
+"""Redis gives an unacknowledged message to another worker after this; the row's lease, not the
+message, is what keeps the work single, so being late or early here does no harm."""
+
+_is_redis = settings.BROKER_URL.startswith("redis")
+app = Celery("discern", broker=settings.BROKER_URL)
+app.conf.update(
+    task_default_queue=QUEUE,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    task_time_limit=960,
+    task_soft_time_limit=930,
+    task_queue_max_priority=9,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "priority_steps": [0, 9],
+        "socket_connect_timeout": 1,
+        "socket_timeout": 30,
+        "max_retries": 0,
+    }
+    if _is_redis
+    else {"confirm_publish": True, "max_retries": 0, "connect_timeout": 1},
+    broker_connection_timeout=1,
+)
+
+_stopping = threading.Event()
+
+
+def publish(kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
+    """Sends the message once; raises whatever the transport does when the broker is away."""
+    urgent = priority <= INTERACTIVE
+    # Redis serves the lowest priority first, RabbitMQ the highest.
+    rank = 0 if urgent == _is_redis else 9
+    run_row.apply_async((kind, str(pk)), priority=rank, countdown=delay_s or None, retry=False)
+
+
+@app.task(name="discern.run_row", ignore_result=True)
+def run_row(kind: str, pk: str) -> None:
+    """Claims the row and runs it; a message for a row that is not waiting is simply spent."""
+    claim = services.claim(kind_named(kind), UUID(pk), owner=owner_name())
+    if claim is not None:
+        run(claim, stopping=_stopping)
+
+
+@worker_ready.connect
+def _start_sweeper(**_: Any) -> None:
+    def sweep_forever() -> None:
+        while not _stopping.wait(services.backoff_s(1, first=SWEEP_EVERY_S)):
+            sweep_once()
+
+    threading.Thread(target=sweep_forever, name="sweeper", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _stop(**_: Any) -> None:
+    _stopping.set()

@@ -1,0 +1,252 @@
+"""What may happen to a job's row. Every change is one UPDATE that states what must still hold, so
+two processes can never both believe that they made it."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from discern.web.jobs.carriers import carrier
+from discern.web.jobs.models import Job, State
+from discern.web.jobs.registry import Kind, kind_of, kinds
+
+FINAL: Final = (State.DONE, State.FAILED, State.DEAD)
+_NO_LEASE: Final[dict[str, Any]] = {
+    "lease_token": "",
+    "lease_owner": "",
+    "lease_expires_at": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to a row: only who names this token may write, until the lease ends."""
+
+    kind: Kind
+    pk: UUID
+    token: str
+    last_try: bool = False
+
+
+def enqueue(job: Job) -> None:
+    """Stores a new row; once the surrounding transaction commits, workers are told."""
+    kind = kind_of(type(job))
+    job.save(force_insert=True)
+    _notify_on_commit(kind, job.pk, job.priority)
+
+
+def claim_next(*, owner: str, among: Sequence[Kind], limit: int) -> list[Claim]:
+    """Up to ``limit`` rows for ``owner``, the most urgent of all kinds first, then the oldest.
+
+    Looking is a plain read; the claim is the conditional UPDATE after it, which another worker
+    may have won, and then the next candidate is tried.
+    """
+    now = timezone.now()
+    candidates: list[tuple[int, datetime, Kind, UUID, int]] = []
+    for kind in among:
+        rows = (
+            kind.model._default_manager.filter(state=State.QUEUED, available_at__lte=now)
+            .order_by("priority", "available_at")
+            .values_list("priority", "available_at", "pk", "attempts")[: 2 * limit]
+        )
+        candidates += [(priority, since, kind, pk, tries) for priority, since, pk, tries in rows]
+    candidates.sort(key=lambda found: found[:2])
+    claims: list[Claim] = []
+    for _, _, kind, pk, tries in candidates:
+        if len(claims) == limit:
+            break
+        if claimed := claim(kind, pk, owner=owner, tries=tries):
+            claims.append(claimed)
+    return claims
+
+
+def claim(kind: Kind, pk: UUID, *, owner: str, tries: int = 0) -> Claim | None:
+    """Claims one row, which was tried ``tries`` times before, or returns None when it is not
+    waiting (any more, or yet)."""
+    now = timezone.now()
+    token = uuid.uuid4().hex
+    won = kind.model._default_manager.filter(
+        pk=pk, state=State.QUEUED, available_at__lte=now
+    ).update(
+        state=State.PROCESSING,
+        attempts=F("attempts") + 1,
+        lease_token=token,
+        lease_owner=owner[:100],
+        lease_expires_at=now + timedelta(seconds=kind.lease_s),
+        started_at=Coalesce(F("started_at"), now),
+    )
+    return Claim(kind, pk, token, last_try=tries + 1 >= kind.max_attempts) if won else None
+
+
+def update_held(claim: Claim, **columns: Any) -> bool:
+    """Changes columns of a held row; False when the lease was lost to another worker."""
+    return bool(
+        claim.kind.model._default_manager.filter(
+            pk=claim.pk, state=State.PROCESSING, lease_token=claim.token
+        ).update(**columns)
+    )
+
+
+def renew(claim: Claim) -> bool:
+    """Extends the lease; False when it was lost."""
+    expires = timezone.now() + timedelta(seconds=claim.kind.lease_s)
+    return update_held(claim, lease_expires_at=expires)
+
+
+def finish(claim: Claim, **columns: Any) -> bool:
+    """Marks the row done, with the result's columns in the same UPDATE."""
+    return update_held(
+        claim,
+        **columns,
+        **_NO_LEASE,
+        state=State.DONE,
+        finished_at=timezone.now(),
+        error_code="",
+        error_message="",
+    )
+
+
+def fail(claim: Claim, *, code: str, message: str, state: State = State.FAILED) -> bool:
+    """Marks the row as one that will not succeed by trying again."""
+    return update_held(
+        claim,
+        **_NO_LEASE,
+        state=state,
+        finished_at=timezone.now(),
+        error_code=code,
+        error_message=message,
+    )
+
+
+def put_back(
+    claim: Claim,
+    *,
+    priority: int,
+    delay_s: float = 0.0,
+    spent: bool = False,
+    engine_lost: bool = False,
+) -> bool:
+    """Returns the row to the queue; ``spent`` keeps the attempt counted."""
+    columns: dict[str, Any] = {**_NO_LEASE, "state": State.QUEUED}
+    now = timezone.now()
+    columns["available_at"] = now + timedelta(seconds=delay_s)
+    columns["notified_at"] = now
+    if not spent:
+        columns["attempts"] = Greatest(F("attempts"), 1) - 1
+    if engine_lost:
+        columns["engine_losses"] = F("engine_losses") + 1
+    kept = update_held(claim, **columns)
+    if kept:
+        carrier().notify(claim.kind.name, claim.pk, priority=priority, delay_s=delay_s)
+    return kept
+
+
+def retry(job: Job) -> bool:
+    """Queues a failed or dead row again, as new; False when it is in another state."""
+    now = timezone.now()
+    changed = (
+        type(job)
+        ._default_manager.filter(pk=job.pk, state__in=(State.FAILED, State.DEAD))
+        .update(
+            state=State.QUEUED,
+            attempts=0,
+            engine_losses=0,
+            available_at=now,
+            notified_at=now,
+            finished_at=None,
+            error_code="",
+            error_message="",
+        )
+    )
+    if changed:
+        _notify_on_commit(kind_of(type(job)), job.pk, job.priority)
+    return bool(changed)
+
+
+def sweep(*, silent_s: float = 60.0) -> dict[str, int]:
+    """Puts right what dead workers and lost messages left behind; any process may, at any time.
+
+    Returns how many rows were ``requeued`` (their lease had ended), ``buried`` (for the
+    ``max_attempts``-th time) and ``reminded`` (nobody came for them in ``silent_s`` seconds).
+    """
+    done = {"requeued": 0, "buried": 0, "reminded": 0}
+    for kind in kinds():
+        done["buried"] += _bury(kind)
+        done["requeued"] += _requeue_expired(kind)
+        done["reminded"] += _remind(kind, silent_s)
+    return done
+
+
+def _bury(kind: Kind) -> int:
+    now = timezone.now()
+    return kind.model._default_manager.filter(
+        state=State.PROCESSING, lease_expires_at__lt=now, attempts__gte=kind.max_attempts
+    ).update(
+        **_NO_LEASE,
+        state=State.DEAD,
+        finished_at=now,
+        error_code="worker_died",
+        error_message=f"Its worker died or hung {kind.max_attempts} times while working on it.",
+    )
+
+
+def _requeue_expired(kind: Kind) -> int:
+    now = timezone.now()
+    expired = kind.model._default_manager.filter(
+        state=State.PROCESSING, lease_expires_at__lt=now, attempts__lt=kind.max_attempts
+    )
+    # A notice in the past makes the reminder below send a message for it in this same round.
+    return expired.update(
+        **_NO_LEASE,
+        state=State.QUEUED,
+        available_at=now,
+        notified_at=F("created_at") - timedelta(days=1),
+    )
+
+
+def _remind(kind: Kind, silent_s: float, *, most: int = 500) -> int:
+    """Sends the message of waiting rows again, each after twice the last silence: a long queue is
+    not lost messages, and must not become ever more of them."""
+    if not carrier().sends_messages:
+        return 0
+    now = timezone.now()
+    silent_since = now - timedelta(seconds=silent_s)
+    waiting = kind.model._default_manager.filter(
+        state=State.QUEUED, available_at__lte=now, notified_at__lt=silent_since
+    )
+    rows = waiting.order_by("notified_at").values_list(
+        "pk", "priority", "created_at", "notified_at"
+    )
+    due = [
+        (pk, priority)
+        for pk, priority, created, notified in rows[:most]
+        if now - notified > notified - created
+    ]
+    _mark_notified(kind, [pk for pk, _ in due], now)
+    for pk, priority in due:
+        carrier().notify(kind.name, pk, priority=priority)
+    return len(due)
+
+
+def _mark_notified(kind: Kind, pks: Iterable[UUID], now: datetime) -> None:
+    kind.model._default_manager.filter(pk__in=list(pks)).update(notified_at=now)
+
+
+def _notify_on_commit(kind: Kind, pk: UUID, priority: int) -> None:
+    transaction.on_commit(lambda: carrier().notify(kind.name, pk, priority=priority), robust=True)
+
+
+def backoff_s(attempt: int, *, first: float = 1.0, most: float = 60.0) -> float:
+    """Seconds to wait after the ``attempt``-th failure: doubling, with a fifth of chance in it so
+    that what failed together does not come back together."""
+    return min(most, first * 2 ** max(0, attempt - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
