@@ -1,0 +1,109 @@
+"""A running Discern for tests: ``discern up`` as a user starts it, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 40.0
+
+
+class Stack:
+    """Web, worker and model server on loopback, on SQLite, with the demo account.
+
+    ``log`` holds every line written so far. Use it as a context manager.
+    """
+
+    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.port = _free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.log: list[str] = []
+        self._settings = dict(settings or {})
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Stack:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("DISCERN_")
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "discern.cli", "up", "--demo", "--port", str(self.port)],
+            env={**environment, "DISCERN_HOME": str(self.home), **self._settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        stream = self._process.stdout
+        if stream is None:
+            raise AssertionError("the stack's output is a pipe")
+        threading.Thread(target=self._copy, args=(stream,), daemon=True).start()
+        self._wait_until_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        process = self._process
+        if process is None:
+            return
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError("\n".join(["The stack did not stop:", *self.log])) from None
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        if self._process is None:
+            raise AssertionError("the stack is not running")
+        return self._process.pid
+
+    def sign_in(self) -> tuple[str, str]:
+        """The demo account's user name and password, as printed for a newcomer."""
+        text = "\n".join(self.log)
+        found = re.search(r"(?i)user(?:name)?\W+(\S+).*?password\W+(\S+)", text, re.DOTALL)
+        if found is None:
+            raise AssertionError(f"no sign-in was printed:\n{text}")
+        return found[1].strip(",;"), found[2].strip(",;│")
+
+    def command(self, *arguments: str) -> str:
+        """Runs a ``discern`` command beside the stack and returns its standard output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "discern.cli", *arguments],
+            env={**os.environ, "DISCERN_HOME": str(self.home), **self._settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"discern {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def _copy(self, stream: IO[str]) -> None:
+        for line in stream:
+            self.log.append(line.rstrip())
+
+    def _wait_until_ready(self) -> None:
+        limit = time.monotonic() + START_TIMEOUT_S
+        while not any("Discern is ready at" in line for line in self.log):
+            ended = self._process is None or self._process.poll() is not None
+            if ended or time.monotonic() > limit:
+                self.__exit__()
+                raise AssertionError("\n".join(["The stack did not start:", *self.log]))
+            time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
