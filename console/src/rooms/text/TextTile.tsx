@@ -1,0 +1,92 @@
+import { Anchor, Button, Chip, Group, Paper, Skeleton, Stack, Text, Textarea, Title } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { useState } from 'react';
+import { Link } from 'react-router';
+
+import { FailureNotice } from '../../app/FailureNotice';
+import { useSession } from '../../server/session';
+import { LIVE_CHARS, useAnalysis } from './analyze';
+import { Reading } from './Reading';
+import classes from './Reading.module.css';
+import { SAMPLES } from './samples';
+
+/** The first screen's tile: type a sentence and watch its mood. */
+export default function TextTile() {
+  const [text, setText] = useState(SAMPLES[0]?.text ?? '');
+  const { data: session } = useSession();
+  const signedIn = Boolean(session?.user);
+  return (
+    <Paper p={{ base: 'lg', sm: 32 }} component="section" aria-labelledby="text-tile">
+      <Stack gap="lg">
+        <Group justify="space-between" align="baseline">
+          <Title order={2} id="text-tile">
+            Type a sentence
+          </Title>
+          <Anchor component={Link} to="/text" size="sm">
+            Open Text
+          </Anchor>
+        </Group>
+        <Textarea
+          aria-label="A sentence"
+          variant="unstyled"
+          autosize
+          minRows={2}
+          maxRows={6}
+          maxLength={LIVE_CHARS}
+          placeholder="Type a sentence and watch its mood."
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+          classNames={{ input: classes.paper }}
+        />
+        <Samples chosen={text} onChoose={setText} />
+        {signedIn ? <Live text={text} /> : <SignInPrompt />}
+      </Stack>
+    </Paper>
+  );
+}
+
+interface SamplesProps {
+  readonly chosen: string;
+  readonly onChoose: (text: string) => void;
+}
+
+export function Samples({ chosen, onChoose }: SamplesProps) {
+  return (
+    <Chip.Group value={chosen} onChange={onChoose}>
+      <Group gap="xs" role="radiogroup" aria-label="Samples to try">
+        {SAMPLES.map((sample) => (
+          <Chip key={sample.name} value={sample.text} size="xs" variant="outline">
+            {sample.name}
+          </Chip>
+        ))}
+      </Group>
+    </Chip.Group>
+  );
+}
+
+function Live({ text }: { readonly text: string }) {
+  const [settled] = useDebouncedValue(text, 200);
+  const { data, error, isFetching, isPlaceholderData, refetch } = useAnalysis(settled);
+  if (error !== null) {
+    return (
+      <FailureNotice error={error} kept="Your sentence is still here." onRetry={() => void refetch()} />
+    );
+  }
+  if (settled.trim() === '') return <Text c="dimmed">Its mood appears here as you type.</Text>;
+  if (data === undefined) return <Skeleton h={150} radius="md" />;
+  return <Reading analysis={data} stale={isFetching && isPlaceholderData} />;
+}
+
+function SignInPrompt() {
+  return (
+    <Group justify="space-between" gap="md">
+      <Text c="dimmed" maw="38ch">
+        Sign in and its mood appears here as you type: negative, neutral or positive, with a number
+        for each.
+      </Text>
+      <Button component={Link} to="/sign-in?next=/">
+        Sign in
+      </Button>
+    </Group>
+  );
+}
