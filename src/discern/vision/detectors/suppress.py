@@ -1,0 +1,58 @@
+"""Keeps the best of boxes that show the same object: greedy suppression within each class."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from discern.vision.detectors.decode import Array, Candidates
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+
+MAX_CANDIDATES = 1_000
+"""The best candidates compared with each other, as in the families' own evaluations."""
+
+
+def suppress(
+    found: Candidates, *, threshold: float, max_overlap: float, every_class: bool, limit: int
+) -> tuple[Array, Array, Indices]:
+    """Boxes (n, 4), scores (n,) and classes (n,), best first, at most ``limit``.
+
+    A box is dropped when its intersection over union with a better one of its class is above
+    ``max_overlap``. With ``every_class`` a place may answer for each class that reaches
+    ``threshold``, otherwise for its best class only.
+    """
+    places, classes, scores = _ranked(found.scores, threshold, every_class)
+    boxes = found.boxes[places]
+    same = classes[:, None] == classes[None, :]
+    rivals = np.triu(same & (overlaps(boxes) > max_overlap), k=1)
+    alive = np.ones(len(boxes), dtype=bool)
+    for index in np.flatnonzero(rivals.any(axis=1)):
+        if alive[index]:
+            alive &= ~rivals[index]
+    kept = np.flatnonzero(alive)[:limit]
+    return boxes[kept], scores[kept], classes[kept]
+
+
+def _ranked(scores: Array, threshold: float, every_class: bool) -> tuple[Indices, Indices, Array]:
+    if every_class:
+        places, classes = np.nonzero(scores >= threshold)
+    else:
+        classes = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.intp)
+        places = np.arange(len(scores))
+    values = scores[places, classes]
+    order = np.argsort(-values, kind="stable")[:MAX_CANDIDATES]
+    return places[order], classes[order], values[order]
+
+
+def overlaps(boxes: Array) -> Array:
+    """Intersection over union of every pair of ``boxes``, (n, n); 0 for empty boxes."""
+    corner = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    opposite = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.clip(opposite - corner, 0, None).prod(axis=2)
+    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+    union = areas[:, None] + areas[None, :] - shared
+    result: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return result
