@@ -1,0 +1,66 @@
+"""The documentation fails here when it no longer tells the truth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from discern.cli import cli
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None:
+            raise AssertionError(f"{prefix}{name} is listed but cannot be had")
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+COMMANDS = dict(commands(cli))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_page_of_the_command_line_names_every_command_and_option(name: str) -> None:
+    page = (DOCS / "cli.md").read_text()
+    section = re.search(rf"^## `discern {re.escape(name)}`\n(.*?)(?=^## |\Z)", page, re.M | re.S)
+    assert section, f"docs/cli.md has no section for `discern {name}`"
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert f"`{max(parameter.opts, key=len)}`" in section[1], parameter.opts
+
+
+def test_the_page_of_the_command_line_names_no_command_that_is_gone() -> None:
+    named = re.findall(r"^## `discern ([^`]+)`$", (DOCS / "cli.md").read_text(), re.M)
+    assert set(named) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if "://" not in link:
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_version_is_the_newest_one_of_the_changelog() -> None:
+    import discern
+
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest
+    assert newest[1] == discern.__version__
+    assert f'version = "{discern.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_requirements_files_name_no_address() -> None:
+    for path in (ROOT / "requirements").glob("*"):
+        assert "://" not in path.read_text(), path.name
