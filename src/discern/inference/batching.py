@@ -1,0 +1,394 @@
+"""Dynamic batching without a timer: a worker that is free takes what is queued."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Generic, TypeVar
+
+from discern.errors import (
+    DeadlineExceeded,
+    DiscernError,
+    Draining,
+    InferenceFailed,
+    Overloaded,
+)
+from discern.inference.contract import BatcherStats, BatchLimits, BatchRecord
+from discern.inference.tuning import EDGES, BatchTuner, bucket_of
+
+I = TypeVar("I")  # noqa: E741
+R = TypeVar("R")
+Run = Callable[[int, list[I]], Sequence[R | DiscernError]]
+
+_log = logging.getLogger(__name__)
+
+PADDING_ALLOWED: Final = 0.8
+"""A shorter item may fill up a batch if it is at least this share of the longest one."""
+MIN_RETRY_AFTER_S: Final = 0.1
+_SWEEP_ABOVE: Final = 256
+_NEW_WEIGHT: Final = 0.1
+
+
+class _Ticket(Future[R], Generic[I, R]):
+    """One queued item and its caller's future."""
+
+    def __init__(
+        self,
+        owner: DynamicBatcher[I, R],
+        item: I,
+        cost: int,
+        deadline: float | None,
+    ) -> None:
+        super().__init__()
+        self.owner = owner
+        self.item = item
+        self.cost = cost
+        self.deadline = deadline
+        self.queued_at = 0.0
+        self.number = 0
+        self.counted = False  # in the queue's totals; guarded by the owner's lock
+
+    def cancel(self) -> bool:
+        """Drops the item if it has not begun; its place in the queue is free at once."""
+        cancelled = super().cancel()
+        if cancelled:
+            self.owner._on_cancel(self)
+        return cancelled
+
+
+@dataclass(slots=True)
+class _Counts:
+    batches: int = 0
+    done: int = 0
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    refused: int = 0
+
+
+class DynamicBatcher(Generic[I, R]):
+    """Runs single items in batches on a few worker threads.
+
+    A free worker takes the oldest item and others of about its length, so nothing waits for a
+    timer, and under load batches grow by themselves. How large they may be is learned from their
+    measured speed (:class:`~discern.inference.tuning.BatchTuner`). Where several workers are
+    free they share what is queued.
+
+    Args:
+        run: called as ``run(worker_index, items)`` on that worker's thread; returns one answer or
+            one error for each item. If it raises, the halves of the batch are tried again, down
+            to the one item that is to blame.
+        workers: how many batches may run at once.
+        limits: of a batch and of the queue.
+        name: begins the names of the threads.
+        observe: told of every batch, on the worker's thread, before the answers are given out.
+        clock: seconds a batch took; thread time where one thread does all the work, so that a
+            busy neighbor does not look like a slow batch.
+    """
+
+    def __init__(
+        self,
+        run: Run[I, R],
+        *,
+        workers: int,
+        limits: BatchLimits | None = None,
+        name: str = "batcher",
+        observe: Callable[[BatchRecord], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._run = run
+        self._limits = limits or BatchLimits()
+        self._observe = observe
+        self._clock = clock
+        self._changed = threading.Condition(threading.Lock())
+        self._buckets: list[deque[_Ticket[I, R]]] = [deque() for _ in EDGES]
+        self._tuner = BatchTuner(self._limits.max_batch_items)
+        self._numbers = count()
+        self._counts = _Counts()
+        self._items = self._cost = self._dropped = self._running = self._idle = 0
+        self._cost_per_second = 0.0
+        self._closing = False
+        self._threads = [
+            threading.Thread(target=self._work, args=(index,), name=f"{name}-{index}", daemon=True)
+            for index in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, item: I, *, cost: int, deadline: float | None = None) -> Future[R]:
+        """Queues one item.
+
+        Args:
+            cost: its length in units of work, 1 or more; items of like cost share batches.
+            deadline: :func:`time.monotonic` instant after which it need not be begun.
+
+        Raises:
+            Overloaded: the queue is full; ``retry_after_s`` says when there should be room.
+            Draining: the batcher is being closed.
+            DeadlineExceeded: the deadline has passed already.
+        """
+        return self.submit_many([(item, cost)], deadline=deadline)[0]
+
+    def submit_many(
+        self,
+        items: Iterable[tuple[I, int]],
+        *,
+        deadline: float | None = None,
+        admitted: bool = False,
+    ) -> list[Future[R]]:
+        """Queues ``(item, cost)`` pairs that belong to one call: all of them or none.
+
+        ``admitted`` says that this goes on with a call taken before, which is not refused
+        half-way; the caller keeps the number of such items small.
+
+        Raises: as :meth:`submit`.
+        """
+        tickets = [_Ticket(self, item, max(cost, 1), deadline) for item, cost in items]
+        now = time.monotonic()
+        with self._changed:
+            if self._closing:
+                raise Draining("The model is being unloaded.")
+            if deadline is not None and deadline <= now:
+                self._counts.expired += len(tickets)
+                raise DeadlineExceeded("The time for this request ran out before it was begun.")
+            if not admitted:
+                self._admit(len(tickets))
+            for ticket in tickets:
+                ticket.queued_at, ticket.number = now, next(self._numbers)
+                self._buckets[bucket_of(ticket.cost)].append(ticket)
+                ticket.counted = True
+                self._cost += ticket.cost
+            self._items += len(tickets)
+            if self._idle:
+                self._changed.notify(min(self._idle, len(tickets)))
+        return list(tickets)
+
+    def stats(self) -> BatcherStats:
+        """A consistent snapshot."""
+        with self._changed:
+            counts = self._counts
+            return BatcherStats(
+                workers=len(self._threads),
+                queued_items=self._items,
+                queued_cost=self._cost,
+                running_items=self._running,
+                expected_wait_s=self._expected_wait(),
+                batches=counts.batches,
+                done=counts.done,
+                failed=counts.failed,
+                expired=counts.expired,
+                cancelled=counts.cancelled,
+                refused=counts.refused,
+                batch_limits=self._tuner.learned(),
+            )
+
+    def close(self, *, drain: bool = False, timeout_s: float = 30.0) -> None:
+        """Stops the workers after the batches they are running; harmless when repeated.
+
+        ``drain`` runs what is queued first; otherwise it fails with
+        :class:`~discern.errors.Draining`.
+        """
+        dropped: list[_Ticket[I, R]] = []
+        with self._changed:
+            self._closing = True
+            if not drain:
+                dropped = self._empty()
+            self._changed.notify_all()
+        for ticket in dropped:
+            if ticket.set_running_or_notify_cancel():
+                ticket.set_exception(Draining("The model was unloaded before this was begun."))
+        end = time.monotonic() + timeout_s
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(end - time.monotonic(), 0.0))
+
+    def _admit(self, wanted: int) -> None:
+        limits, wait_s = self._limits, self._expected_wait()
+        full = self._items > 0 and self._items + wanted > limits.max_queue_items
+        if full or (limits.max_wait_s is not None and wait_s > limits.max_wait_s):
+            self._counts.refused += wanted
+            raise Overloaded(
+                f"{self._items:,} items are waiting, about {wait_s:.1f} s of work; "
+                "the queue takes no more.",
+                limit=limits.max_queue_items if full else limits.max_wait_s,
+                retry_after_s=max(round(wait_s / 2, 2), MIN_RETRY_AFTER_S),
+            )
+
+    def _expected_wait(self) -> float:
+        if not self._cost_per_second:
+            return 0.0
+        return self._cost / (self._cost_per_second * len(self._threads))
+
+    def _on_cancel(self, ticket: _Ticket[I, R]) -> None:
+        with self._changed:
+            if self._uncount(ticket):
+                self._counts.cancelled += 1
+                self._dropped += 1
+            if self._dropped > max(_SWEEP_ABOVE, self._items):
+                self._sweep()
+
+    def _uncount(self, ticket: _Ticket[I, R]) -> bool:
+        if not ticket.counted:
+            return False
+        ticket.counted = False
+        self._items -= 1
+        self._cost -= ticket.cost
+        return True
+
+    def _bury(self, ticket: _Ticket[I, R]) -> None:
+        # A cancelled ticket leaves its bucket, maybe before the canceller came to count it.
+        if self._uncount(ticket):
+            self._counts.cancelled += 1
+        else:
+            self._dropped -= 1
+
+    def _sweep(self) -> None:
+        # Cancelled tickets stay where they are until many have gathered.
+        for index, bucket in enumerate(self._buckets):
+            alive: deque[_Ticket[I, R]] = deque()
+            for ticket in bucket:
+                if ticket.cancelled():
+                    self._bury(ticket)
+                else:
+                    alive.append(ticket)
+            self._buckets[index] = alive
+
+    def _empty(self) -> list[_Ticket[I, R]]:
+        tickets = [ticket for bucket in self._buckets for ticket in bucket]
+        for bucket in self._buckets:
+            bucket.clear()
+        for ticket in tickets:
+            self._uncount(ticket)
+        self._dropped = 0
+        return tickets
+
+    def _work(self, worker: int) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                while not self._items and not self._closing:
+                    self._changed.wait()
+                if not self._items:
+                    return
+                batch, expired = self._take()
+                self._idle -= 1
+                self._running += len(batch)
+            for ticket in expired:
+                ticket.set_exception(
+                    DeadlineExceeded("The time for this request ran out before it was begun.")
+                )
+            if batch:
+                self._run_batch(worker, batch)
+            # Not held while waiting for more: answers can be large.
+            del batch, expired
+
+    def _take(self) -> tuple[list[_Ticket[I, R]], list[_Ticket[I, R]]]:
+        batch: list[_Ticket[I, R]] = []
+        expired: list[_Ticket[I, R]] = []
+        first = self._oldest_bucket()
+        if first is None:
+            return batch, expired
+        share = -(-self._items // max(self._idle, 1))
+        room = min(self._tuner.limit(first), share)
+        now = time.monotonic()
+        longest = 0
+        for index in range(first, max(first - 3, -1), -1):
+            bucket = self._buckets[index]
+            while bucket and len(batch) < room:
+                cost = max(longest, bucket[0].cost)
+                if batch and not self._fits(bucket[0].cost, cost, len(batch) + 1):
+                    break
+                ticket = bucket.popleft()
+                if not self._claim(ticket):
+                    continue
+                if ticket.deadline is not None and ticket.deadline <= now:
+                    expired.append(ticket)
+                    continue
+                batch.append(ticket)
+                longest = cost
+        self._counts.expired += len(expired)
+        return batch, expired
+
+    def _oldest_bucket(self) -> int | None:
+        oldest: int | None = None
+        number = -1
+        for index, bucket in enumerate(self._buckets):
+            while bucket and bucket[0].cancelled():
+                self._bury(bucket.popleft())
+            if bucket and (oldest is None or bucket[0].number < number):
+                oldest, number = index, bucket[0].number
+        return oldest
+
+    def _fits(self, cost: int, longest: int, items: int) -> bool:
+        padded = longest * items
+        return padded <= self._limits.max_batch_cost and cost >= longest * PADDING_ALLOWED
+
+    def _claim(self, ticket: _Ticket[I, R]) -> bool:
+        if not ticket.set_running_or_notify_cancel():
+            self._bury(ticket)
+            return False
+        self._uncount(ticket)
+        return True
+
+    def _run_batch(self, worker: int, batch: list[_Ticket[I, R]]) -> None:
+        started, clock_started = time.monotonic(), self._clock()
+        answers = self._answers(worker, [ticket.item for ticket in batch])
+        took, seconds = self._clock() - clock_started, time.monotonic() - started
+        failed = sum(isinstance(answer, DiscernError) for answer in answers)
+        costs = [ticket.cost for ticket in batch]
+        with self._changed:
+            self._learn(costs, took, seconds)
+            self._running -= len(batch)
+            self._counts.batches += 1
+            self._counts.failed += failed
+            self._counts.done += len(batch) - failed
+        waited = [started - ticket.queued_at for ticket in batch]
+        self._tell(BatchRecord(len(batch), sum(costs), waited, seconds))
+        for ticket, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, DiscernError):
+                ticket.set_exception(answer)
+            else:
+                ticket.set_result(answer)
+
+    def _tell(self, record: BatchRecord) -> None:
+        if self._observe is None:
+            return
+        try:
+            self._observe(record)
+        except Exception:  # a fault in counting must not cost the callers their answers
+            _log.exception("the observer of a batch failed")
+
+    def _learn(self, costs: list[int], took: float, seconds: float) -> None:
+        longest = max(costs)
+        self._tuner.learn(bucket_of(longest), len(costs), longest * len(costs), took)
+        if seconds > 0:
+            speed = sum(costs) / seconds
+            weight = _NEW_WEIGHT if self._cost_per_second else 1.0
+            self._cost_per_second += weight * (speed - self._cost_per_second)
+
+    def _answers(self, worker: int, items: list[I]) -> Sequence[R | DiscernError]:
+        try:
+            answers = self._run(worker, items)
+            if len(answers) != len(items):
+                raise InferenceFailed(f"{len(items)} items gave {len(answers)} answers.")
+        except Exception as error:  # whatever it is, no other caller may pay for it
+            if len(items) == 1:
+                return [_as_core_error(error)]
+            half = len(items) // 2
+            first = self._answers(worker, items[:half])
+            return [*first, *self._answers(worker, items[half:])]
+        return answers
+
+
+def _as_core_error(error: Exception) -> DiscernError:
+    if isinstance(error, DiscernError):
+        return error
+    failure = InferenceFailed(f"The model failed on this input: {error}")
+    failure.__cause__ = error
+    return failure
