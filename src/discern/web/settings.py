@@ -99,6 +99,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_body_bytes
 
 ENGINE_FACTORY = "discern.web.engine.remote_engine"
 BROKER_URL = ENVIRONMENT.broker_url
+MODEL_SERVER_TIMEOUT_S = ENVIRONMENT.model_server_timeout_s
+TEXT_JOB_MAX_BYTES = ENVIRONMENT.text_job_max_bytes
+TEXT_JOB_MAX_ROWS = ENVIRONMENT.text_job_max_rows
 WORKER_THREADS = ENVIRONMENT.worker_threads
 
 RATES = {

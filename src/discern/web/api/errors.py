@@ -5,10 +5,6 @@ from __future__ import annotations
 from discern.errors import DiscernError, InvalidInput
 
 
-class MalformedJson(InvalidInput):
-    code = "malformed_json"
-
-
 class LengthRequired(InvalidInput):
     code = "length_required"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework.pagination import CursorPagination, LimitOffsetPagination
+from rest_framework.request import Request
 
 from discern.errors import InvalidInput
 
@@ -29,3 +30,10 @@ class ByOffset(LimitOffsetPagination):
 
     default_limit = 50
     max_limit = 1_000
+
+    def begin(self, request: Request, *, count: int) -> None:
+        """Reads ``offset`` and ``limit`` where the rows do not come from a queryset."""
+        self.request = request
+        self.limit = self.get_limit(request)
+        self.offset = self.get_offset(request)
+        self.count = count

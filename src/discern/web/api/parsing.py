@@ -12,31 +12,47 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from discern.errors import TooLarge
-from discern.web.api.errors import LengthRequired, MalformedJson
+from discern.errors import InvalidInput, TooLarge
 
 
 def read_body(stream: IO[bytes], *, headers: Mapping[str, Any], limit: int) -> bytes:
     """The whole body, never more than ``limit`` bytes of it in memory.
 
     Raises:
-        LengthRequired: the body comes in chunks, whose length WSGI does not tell.
         TooLarge: more than ``limit`` bytes.
     """
+    check_length(headers, limit=limit)
+    body = stream.read(limit + 1)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def check_length(headers: Mapping[str, Any], *, limit: int) -> None:
+    """Raises TooLarge when the request itself declares more than ``limit`` bytes."""
     declared = headers.get("CONTENT_LENGTH") or ""
-    if not declared and headers.get("HTTP_TRANSFER_ENCODING"):
-        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-    too_large = TooLarge(
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The request's JSON object.
+
+    Raises:
+        InvalidInput: no body, or JSON that is not an object.
+    """
+    data = request.data
+    if not isinstance(data, dict) or request.META.get("CONTENT_LENGTH", "0") in {"", "0"}:
+        raise InvalidInput("The body must be a JSON object.", field="body")
+    return data
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
         f"The body is larger than {limit:,} bytes, the limit of this address.",
         field="body",
         limit=limit,
     )
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large
-    body = stream.read(limit + 1)
-    if len(body) > limit:
-        raise too_large
-    return body
 
 
 class JsonParser(BaseParser):
@@ -59,7 +75,7 @@ class JsonParser(BaseParser):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise MalformedJson(f"The body is not JSON: {error}.") from None
+            raise InvalidInput(f"The body is not JSON: {error}.", field="body") from None
 
 
 class JsonRenderer(BaseRenderer):

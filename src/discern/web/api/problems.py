@@ -38,7 +38,6 @@ STATUS_BY_CODE: Final[Mapping[str, HTTPStatus]] = {
     "unauthorized": HTTPStatus.BAD_GATEWAY,
     "configuration_invalid": HTTPStatus.INTERNAL_SERVER_ERROR,
     # The codes below are this door's own.
-    "malformed_json": HTTPStatus.BAD_REQUEST,
     "length_required": HTTPStatus.LENGTH_REQUIRED,
     "not_authenticated": HTTPStatus.UNAUTHORIZED,
     "authentication_failed": HTTPStatus.UNAUTHORIZED,

@@ -12,10 +12,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from discern.errors import NotFound
+from discern.web.api.errors import LengthRequired
 
 
 class ApiView(APIView):
     """Adds the caller's rate to each answer, and keeps answers out of shared caches."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
+            # WSGI does not tell how long such a body is; Django would read it as empty.
+            raise LengthRequired("Send the body with a Content-Length, not in chunks.")
 
     def finalize_response(
         self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any

@@ -18,4 +18,4 @@ class Command(BaseCommand):
         if not environment.demo:
             raise CommandError("Set DISCERN_DEMO=1 to allow a demo account.")
         username, password = make_demo(home=environment.home)
-        self.stdout.write(f"Sign in as {username} with password {password}")
+        self.stdout.write(f"User: {username}\nPassword: {password}")

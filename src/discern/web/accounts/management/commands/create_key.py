@@ -1,0 +1,25 @@
+"""Makes an API key and prints it; what ``discern key create`` runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from discern.errors import DiscernError
+from discern.web.accounts.services import create_key_for
+
+
+class Command(BaseCommand):
+    help = "Make an API key for USER and print it, the only time it is shown."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user")
+        parser.add_argument("--name", default="command line")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        try:
+            made = create_key_for(username=options["user"], name=options["name"])
+        except DiscernError as error:
+            raise CommandError(error.message) from error
+        self.stdout.write(made.secret)
