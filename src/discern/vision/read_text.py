@@ -1,0 +1,184 @@
+"""Reads the text in opened pictures with the models inside the rapidocr package.
+
+The models are PP-OCR's (PaddleOCR, Apache-2.0): one finds lines, one turns those upside down, one
+reads them. They lie in the installed package, so nothing is downloaded and nothing is written.
+"""
+
+from __future__ import annotations
+
+import threading
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from discern.errors import InferenceFailed, MissingExtra
+from discern.vision.contract import OpenedImage, Quad, TextLine, TextResult, TextWord
+
+TEXT_TASK: Final = "text-recognition"
+MODEL_NAME: Final = "rapidocr"
+DEFAULT_TEXT_SCORE: Final = 0.5
+DETECTION_SIDE: Final = 1_280
+"""The longest side, in pixels, at which lines are looked for; they are read at full size."""
+
+MAX_LINES: Final = 300
+_MODELS: Final = {"Det": "*_det_*.onnx", "Rec": "*_rec_*.onnx", "Cls": "*_cls_*.onnx"}
+
+
+class TextReader:
+    """Words and lines of a picture. The models load at the first picture, or at :meth:`load`.
+
+    Calls from several threads are carried out one after another.
+
+    Args:
+        threads: how many processors one call may use.
+    """
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._engine: Any = None
+        self.name = MODEL_NAME
+        self.version = ""
+
+    @staticmethod
+    def installed() -> bool:
+        """Whether the ``vision`` extra is there."""
+        return util.find_spec("rapidocr") is not None
+
+    def load(self) -> None:
+        """Loads the models (one to two seconds).
+
+        Raises:
+            MissingExtra: rapidocr is not installed, or its package holds no models.
+        """
+        with self._lock:
+            self._loaded()
+
+    def read(self, image: OpenedImage, *, threshold: float = DEFAULT_TEXT_SCORE) -> TextResult:
+        """The text of a picture in reading order.
+
+        Args:
+            threshold: the least confidence of a line, from 0 to 1.
+
+        Raises:
+            MissingExtra: as :meth:`load`.
+            InferenceFailed: the models failed on this picture.
+        """
+        with self._lock:
+            engine = self._loaded()
+            try:
+                answer = engine(np.ascontiguousarray(image.pixels[:, :, ::-1]))
+            except Exception as error:
+                raise InferenceFailed(f"Reading the text failed: {error}") from error
+        found = [line for line in _lines(answer, image) if line.score >= threshold]
+        rows = reading_rows(found)
+        return TextResult(
+            text="\n".join(" ".join(line.text for line in row) for row in rows),
+            lines=tuple(line for row in rows for line in row),
+            width=image.width,
+            height=image.height,
+            model_name=self.name,
+            model_version=self.version,
+        )
+
+    def _loaded(self) -> Any:
+        if self._engine is None:
+            self._engine = _open_engine(self._threads)
+            self.version = metadata.version("rapidocr")
+        return self._engine
+
+
+def _open_engine(threads: int) -> Any:
+    if not TextReader.installed():
+        raise MissingExtra("Reading text needs: pip install 'discern[vision]'.")
+    import cv2
+    from rapidocr import RapidOCR
+
+    cv2.setNumThreads(threads)
+    settings: dict[str, Any] = {
+        # Named files keep the package from looking for, or downloading, others.
+        **{f"{part}.model_path": str(_model_file(part)) for part in _MODELS},
+        "Global.log_level": "critical",
+        "Global.return_word_box": True,
+        "Global.text_score": 0.0,
+        "Det.limit_type": "max",
+        "Det.limit_side_len": DETECTION_SIDE,
+        "Det.max_candidates": MAX_LINES,
+        "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+        "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+    }
+    engine = RapidOCR(params=settings)
+    # The parts load lazily; a canary makes a broken package known here and not at a person's
+    # first picture.
+    engine(np.full((64, 64, 3), 255, dtype=np.uint8))
+    return engine
+
+
+def _model_file(part: str) -> Path:
+    spec = util.find_spec("rapidocr")
+    folder = Path(spec.origin).parent / "models" if spec and spec.origin else Path()
+    files = sorted(folder.glob(_MODELS[part]))
+    if not files:
+        raise MissingExtra(
+            "The installed rapidocr package holds no models; install rapidocr 3.4 or later."
+        )
+    return files[-1]
+
+
+def _lines(answer: Any, image: OpenedImage) -> list[TextLine]:
+    texts = getattr(answer, "txts", None)
+    boxes = getattr(answer, "boxes", None)
+    if not texts or boxes is None:
+        return []
+    words = answer.word_results
+    if len(words) != len(texts):
+        words = [()] * len(texts)
+    return [
+        TextLine(
+            text=str(text).strip(),
+            score=min(float(score), 1.0),
+            quad=_quad(box, image),
+            words=tuple(
+                TextWord(str(word), min(float(certainty), 1.0), _quad(corners, image))
+                for word, certainty, corners in parts or ()
+                if corners is not None
+            ),
+        )
+        for text, score, box, parts in zip(texts, answer.scores, boxes, words, strict=True)
+    ]
+
+
+def _quad(corners: Any, image: OpenedImage) -> Quad:
+    points = np.asarray(corners, dtype=np.float64) * (image.scale_x, image.scale_y)
+    points = np.clip(points, 0, (image.width, image.height)).tolist()
+    first, second, third, fourth = (tuple(point) for point in points)
+    return (first, second, third, fourth)
+
+
+def reading_rows(lines: list[TextLine]) -> list[list[TextLine]]:
+    """Groups lines that stand side by side, top to bottom, and each group left to right.
+
+    Two lines share a row when their middles are less than half the smaller height apart. Columns
+    are not told from rows: a page set in columns is read across.
+    """
+    rows: list[list[TextLine]] = []
+    for line in sorted(lines, key=_middle):
+        if rows and _beside(rows[-1][-1], line):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: min(x for x, _ in line.quad)) for row in rows]
+
+
+def _middle(line: TextLine) -> float:
+    return sum(y for _, y in line.quad) / 4
+
+
+def _height(line: TextLine) -> float:
+    return max(y for _, y in line.quad) - min(y for _, y in line.quad)
+
+
+def _beside(first: TextLine, second: TextLine) -> bool:
+    return abs(_middle(first) - _middle(second)) < min(_height(first), _height(second)) / 2
