@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -42,7 +42,8 @@ def evaluate(
 ) -> DetectionQuality:
     """Judges ``detector`` on the pictures of a COCO file.
 
-    Categories are matched by name, so their ids may be numbered in any way.
+    Categories are matched with labels by name, or by position where the two lists are equally
+    long and mostly agree (``aeroplane`` and ``airplane``); ids may be numbered in any way.
 
     Raises:
         MissingExtra: pycocotools is not installed.
@@ -52,9 +53,7 @@ def evaluate(
     if util.find_spec("pycocotools") is None:
         raise MissingExtra("This needs: pip install 'discern[detection-eval]'.")
     truth = _read_annotations(annotations)
-    identifiers = {row["name"]: int(row["id"]) for row in truth["categories"]}
-    if not set(identifiers) & set(detector.labels):
-        raise InvalidInput("The annotations name no class of the model.", field="annotations")
+    identifiers = match_categories(detector.labels, truth["categories"])
     rows: list[dict[str, Any]] = []
     seconds = 0.0
     for entry in truth["images"]:
@@ -68,6 +67,25 @@ def evaluate(
     precision, precision_50 = _score(truth, rows)
     count = len(truth["images"])
     return DetectionQuality(precision, precision_50, count / seconds if seconds else 0.0, count)
+
+
+def match_categories(
+    labels: Sequence[str], categories: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    """The category id of each label that has one.
+
+    Raises:
+        InvalidInput: no label has one.
+    """
+    ordered = sorted(categories, key=lambda row: int(row["id"]))
+    by_name = {str(row["name"]): int(row["id"]) for row in ordered}
+    found = {label: by_name[label] for label in labels if label in by_name}
+    agreeing = sum(label == row["name"] for label, row in zip(labels, ordered, strict=False))
+    if len(ordered) == len(labels) and agreeing * 2 > len(labels):
+        return {label: int(row["id"]) for label, row in zip(labels, ordered, strict=True)}
+    if not found:
+        raise InvalidInput("The annotations name no class of the model.", field="annotations")
+    return found
 
 
 def _read_annotations(path: Path) -> dict[str, Any]:
