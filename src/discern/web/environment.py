@@ -140,12 +140,36 @@ class Environment(BaseSettings):
     )
     metrics_dir: Path | None = Field(
         default=None,
-        description="Folder in which the processes of one machine share their metrics.",
+        description="Folder in which the processes of one machine share their metrics. "
+        "Default: metrics in the home folder.",
     )
     web_host: str = Field(default="127.0.0.1", description="Address the web server binds.")
     web_port: int = Field(default=8000, ge=0, le=65535, description="Port the web server binds.")
     web_processes: int = Field(default=1, ge=1, le=64, description="Web server processes.")
     web_threads: int = Field(default=16, ge=1, le=256, description="Threads in each of them.")
+    storage: str = Field(
+        default="local",
+        description="Where uploaded files lie: local (files/ in the home folder) or s3://bucket "
+        "with the usual AWS variables for its credentials.",
+    )
+    s3_endpoint: str = Field(
+        default="", description="Address of an S3-compatible service that is not Amazon's."
+    )
+    upload_quota_pictures: int = Field(
+        default=10_000, ge=1, description="Pictures one person may keep."
+    )
+    upload_quota_bytes: int = Field(
+        default=5 * 2**30, ge=2**20, description="Bytes of pictures one person may keep."
+    )
+    upload_resumable_hours: int = Field(
+        default=24, ge=1, le=24 * 30, description="Hours an unfinished resumable upload is kept."
+    )
+    upload_event_streams: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="Event streams one web process keeps open at once; each holds a thread.",
+    )
     worker_threads: int = Field(
         default=2, ge=1, le=64, description="Items one worker process handles at once."
     )
@@ -198,10 +222,22 @@ class Environment(BaseSettings):
     def _known_broker(cls, value: str) -> str:
         return _check_url(value, ("redis", "rediss", "amqp", "amqps")) if value else value
 
+    @field_validator("storage")
+    @classmethod
+    def _known_storage(cls, value: str) -> str:
+        if value != "local" and not (_check_url(value, ("s3",)) and urlsplit(value).netloc):
+            raise ValueError("must be local or s3://bucket")
+        return value
+
     @field_validator("model_server_url")
     @classmethod
     def _http_model_server(cls, value: str) -> str:
         return _check_url(value, ("http", "https")).rstrip("/")
+
+    @property
+    def shared_metrics_dir(self) -> Path:
+        """Where this machine's processes share their metrics."""
+        return self.metrics_dir or self.home / "metrics"
 
     @property
     def sqlite_path(self) -> Path | None:

@@ -8,9 +8,12 @@ from typing import Any
 from discern import __version__
 from discern.web.api.rates import Rate
 from discern.web.environment import load_environment
-from discern.web.storage import caches, databases
+from discern.web.processes import share_metrics
+from discern.web.storage import caches, databases, file_storages
 
 ENVIRONMENT = load_environment()
+
+share_metrics(ENVIRONMENT)  # before anything imports prometheus_client, which decides then
 
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.signing_key
@@ -32,11 +35,14 @@ INSTALLED_APPS = [
     "discern.web.accounts",
     "discern.web.jobs",
     "discern.web.text",
+    "discern.web.uploads",
     "discern.web.monitoring",
 ]
 
 MIDDLEWARE = [
     "discern.web.api.middleware.RequestIdMiddleware",
+    "discern.web.monitoring.middleware.ProbeMiddleware",
+    "discern.web.monitoring.middleware.RequestMetricsMiddleware",
     "discern.web.security.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -89,13 +95,18 @@ CSRF_COOKIE_SECURE = ENVIRONMENT.https
 CSRF_FAILURE_VIEW = "discern.web.api.handler.csrf_failed"
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.trusted_origins
 SECURE_SSL_REDIRECT = ENVIRONMENT.https
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.proxies else None
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENVIRONMENT.max_body_bytes
+
+STORAGES = file_storages(ENVIRONMENT)
+UPLOAD_QUOTA_PICTURES = ENVIRONMENT.upload_quota_pictures
+UPLOAD_QUOTA_BYTES = ENVIRONMENT.upload_quota_bytes
+UPLOAD_RESUMABLE_HOURS = ENVIRONMENT.upload_resumable_hours
+UPLOAD_EVENT_STREAMS = ENVIRONMENT.upload_event_streams
 
 ENGINE_FACTORY = "discern.web.engine.remote_engine"
 BROKER_URL = ENVIRONMENT.broker_url

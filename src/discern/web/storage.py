@@ -1,4 +1,4 @@
-"""Turns the environment's database and cache addresses into Django's settings for them."""
+"""Turns the environment's database, cache and file addresses into Django's settings for them."""
 
 from __future__ import annotations
 
@@ -78,3 +78,26 @@ def caches(environment: Environment) -> dict[str, dict[str, Any]]:
             "KEY_PREFIX": "discern",
         }
     }
+
+
+def file_storages(environment: Environment) -> dict[str, dict[str, Any]]:
+    """The STORAGES setting: uploads in a folder, or in a bucket of an S3-compatible service."""
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    if environment.storage == "local":
+        uploads = {
+            "BACKEND": "discern.web.uploads.storing.DurableFileSystemStorage",
+            "OPTIONS": {
+                "location": environment.home / "files",
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    else:
+        parts = urlsplit(environment.storage)
+        options: dict[str, Any] = {"bucket_name": parts.netloc, "default_acl": "private"}
+        if prefix := parts.path.strip("/"):
+            options["location"] = prefix
+        if environment.s3_endpoint:
+            options["endpoint_url"] = environment.s3_endpoint
+        uploads = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    return {"staticfiles": static, "default": uploads, "uploads": uploads}

@@ -11,6 +11,7 @@ api_v1 = [
     path("", include("discern.web.api.urls")),
     path("", include("discern.web.accounts.urls")),
     path("", include("discern.web.text.urls")),
+    path("", include("discern.web.uploads.urls")),
     re_path(r"", NoSuchAddress.as_view()),
 ]
 
@@ -21,6 +22,5 @@ handler500 = "discern.web.api.handler.server_error"
 
 urlpatterns = [
     path("api/v1/", include(api_v1)),
-    path("", include("discern.web.monitoring.urls")),
     re_path(r"^(?P<path>(?!api/|static/).*)$", console.page, name="console"),
 ]

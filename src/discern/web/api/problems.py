@@ -46,6 +46,10 @@ STATUS_BY_CODE: Final[Mapping[str, HTTPStatus]] = {
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "conflict": HTTPStatus.CONFLICT,
     "throttled": HTTPStatus.TOO_MANY_REQUESTS,
+    "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "quota_exceeded": HTTPStatus.FORBIDDEN,
+    "offset_mismatch": HTTPStatus.CONFLICT,
+    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 

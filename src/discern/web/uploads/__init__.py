@@ -1,0 +1,1 @@
+"""Pictures people upload: stored at once, processed in the background, never lost."""

@@ -1,0 +1,17 @@
+"""Django's handle on this app; tells the job machinery what a picture's row needs."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class UploadsConfig(AppConfig):
+    name = "discern.web.uploads"
+    label = "uploads"
+
+    def ready(self) -> None:
+        from discern.web.jobs.registry import Kind, register
+        from discern.web.uploads.models import Upload
+        from discern.web.uploads.process import process
+
+        register(Kind("picture", Upload, process, lease_s=30.0, time_limit_s=180.0))

@@ -1,0 +1,286 @@
+"""Accepts, shows, retries and deletes uploads; a file is stored and queued, or neither."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count, QuerySet, Sum
+
+from discern.errors import DiscernError, EmptyInput, InvalidInput, NotFound, TooLarge
+from discern.vision.contract import MAX_IMAGE_BYTES, ImageLimits
+from discern.vision.formats import inspect
+from discern.web.accounts.models import User
+from discern.web.api.errors import Conflict
+from discern.web.jobs import services as jobs
+from discern.web.jobs.models import INTERACTIVE, State
+from discern.web.uploads import storing
+from discern.web.uploads.errors import IdempotencyKeyReused, QuotaExceeded
+from discern.web.uploads.models import (
+    MAX_NAME_CHARS,
+    STEPS,
+    IdempotentRequest,
+    Upload,
+    folder_of,
+)
+
+MAX_FILES: Final = 20
+"""The most files accepted in one request."""
+
+MAX_KEY_CHARS: Final = 255
+
+
+class Incoming(Protocol):
+    """A file as a form brings it."""
+
+    name: str | None
+    size: int | None
+
+    def read(self, num_bytes: int = ...) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that was read and found to be a picture, not yet stored."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that was not accepted. ``index`` is its place in the request."""
+
+    index: int
+    name: str
+    error: DiscernError
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a request's files: rows in the order sent, and what was refused."""
+
+    uploads: tuple[Upload, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+def accept(*, owner: User, files: Sequence[Incoming], priority: int = INTERACTIVE) -> Accepted:
+    """Stores and queues every file that is a picture; the others are returned with their error.
+
+    Raises:
+        EmptyInput, TooLarge: no file, or too many.
+        QuotaExceeded: the person's room does not hold them; nothing is kept.
+        StorageFull: the disk does not; nothing is kept.
+    """
+    candidates, rejected = examine(files)
+    rows = store(owner=owner, candidates=candidates, priority=priority) if candidates else []
+    return Accepted(tuple(rows), tuple(rejected))
+
+
+def examine(files: Sequence[Incoming]) -> tuple[list[Candidate], list[Rejected]]:
+    """Reads each file and looks at its structure; nothing is decoded and nothing stored."""
+    if not files:
+        raise EmptyInput("Send at least one picture in the form field 'files'.", field="files")
+    if len(files) > MAX_FILES:
+        raise TooLarge(
+            f"{len(files)} files were sent; the limit is {MAX_FILES} a request.",
+            field="files",
+            limit=MAX_FILES,
+        )
+    candidates: list[Candidate] = []
+    rejected: list[Rejected] = []
+    for index, file in enumerate(files):
+        name = clean_name(file.name or "")
+        try:
+            candidates.append(look_at(name, file.read(MAX_IMAGE_BYTES + 1)))
+        except DiscernError as error:
+            rejected.append(Rejected(index, name, error))
+    return candidates, rejected
+
+
+def look_at(name: str, data: bytes) -> Candidate:
+    """What a file is, by its content alone.
+
+    Raises:
+        EmptyInput, UnsupportedMedia, CorruptMedia, TooLarge: as
+            :func:`discern.vision.formats.inspect`.
+    """
+    return Candidate(name, inspect(data, ImageLimits()).media_type, data)
+
+
+def clean_name(name: str) -> str:
+    """The client's file name as it may be shown: the last part of a path, printable, bounded.
+    It is never used as a path."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    printable = "".join(char for char in last if char.isprintable()).strip().lstrip(".")
+    return printable[:MAX_NAME_CHARS] or "picture"
+
+
+def store(*, owner: User, candidates: Sequence[Candidate], priority: int) -> list[Upload]:
+    """Writes the files, then all their rows in one transaction; on any failure removes what was
+    written and keeps nothing."""
+    rows = [_row(owner, candidate, priority) for candidate in candidates]
+    written: list[str] = []
+    try:
+        for row, candidate in zip(rows, candidates, strict=True):
+            written.append(row.original)
+            storing.write(row.original, candidate.data)
+        with transaction.atomic():
+            check_quota(owner, candidates)
+            for row in rows:
+                jobs.enqueue(row)
+    except BaseException:
+        storing.remove(written)
+        raise
+    return rows
+
+
+def _row(owner: User, candidate: Candidate, priority: int) -> Upload:
+    upload_id = uuid.uuid4()
+    return Upload(
+        id=upload_id,
+        owner=owner,
+        name=candidate.name,
+        media_type=candidate.media_type,
+        bytes=len(candidate.data),
+        sha256=candidate.sha256,
+        original=str(folder_of(upload_id) / "original"),
+        priority=priority,
+        progress_total=len(STEPS),
+    )
+
+
+def check_quota(owner: User, candidates: Sequence[Candidate]) -> None:
+    """Raises:
+    QuotaExceeded: with these, the person would have more pictures or bytes than allowed.
+    """
+    used = Upload._default_manager.filter(owner=owner).aggregate(
+        bytes=Sum("bytes", default=0), count=Count("pk")
+    )
+    pictures, room = settings.UPLOAD_QUOTA_PICTURES, settings.UPLOAD_QUOTA_BYTES
+    if used["count"] + len(candidates) > pictures:
+        raise QuotaExceeded(
+            f"You have {used['count']:,} pictures; the limit is {pictures:,}. Delete some first.",
+            field="files",
+            limit=pictures,
+        )
+    wanted = sum(len(candidate.data) for candidate in candidates)
+    if used["bytes"] + wanted > room:
+        raise QuotaExceeded(
+            f"These pictures have {wanted:,} bytes; of your {room:,} bytes "
+            f"{room - used['bytes']:,} are left. Delete some first.",
+            field="files",
+            limit=room,
+        )
+
+
+def fingerprint(names_and_contents: Iterable[tuple[str, bytes]]) -> str:
+    """Tells one request's files from another's."""
+    digest = hashlib.sha256()
+    for name, content in names_and_contents:
+        digest.update(len(name).to_bytes(4, "big") + name.encode("utf-8", "replace"))
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def check_key(key: str) -> str:
+    """Returns the Idempotency-Key, or raises InvalidInput when it is not one."""
+    if not 1 <= len(key) <= MAX_KEY_CHARS or not key.isprintable() or not key.isascii():
+        raise InvalidInput(
+            f"'Idempotency-Key' must be 1 to {MAX_KEY_CHARS} printable ASCII characters.",
+            field="Idempotency-Key",
+            limit=MAX_KEY_CHARS,
+        )
+    return key
+
+
+def remembered(*, owner: User, key: str, mark: str) -> IdempotentRequest | None:
+    """The stored answer to the same request, if it was made before.
+
+    Raises:
+        IdempotencyKeyReused: the key was used for other files.
+    """
+    found = IdempotentRequest._default_manager.filter(owner=owner, key=key).first()
+    if found is not None and found.fingerprint != mark:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key was used for another request; take a new one.",
+            field="Idempotency-Key",
+        )
+    return found
+
+
+def remember(*, owner: User, key: str, mark: str, status: int, body: Any) -> None:
+    """Stores the answer of a request; to be called in the transaction that carries it out.
+
+    Raises:
+        Conflict: the same request is being carried out right now.
+    """
+    try:
+        with transaction.atomic():
+            IdempotentRequest._default_manager.create(
+                owner=owner, key=key, fingerprint=mark, status=status, body=body
+            )
+    except IntegrityError:
+        raise Conflict(
+            "A request with this Idempotency-Key is being carried out; ask again shortly.",
+            field="Idempotency-Key",
+            retry_after_s=1,
+        ) from None
+
+
+def owned(owner: User) -> QuerySet[Upload]:
+    """The person's own uploads; nobody else's can be reached through it."""
+    return Upload._default_manager.filter(owner=owner)
+
+
+def get(*, owner: User, upload_id: uuid.UUID) -> Upload:
+    """One of the person's uploads.
+
+    Raises:
+        NotFound: there is none of that id, or it is another person's.
+    """
+    row = owned(owner).filter(pk=upload_id).first()
+    if row is None:
+        raise NotFound("You have no upload of this id.", field="id")
+    return row
+
+
+def retry(*, owner: User, upload_id: uuid.UUID) -> Upload:
+    """Queues a failed or dead upload again.
+
+    Raises:
+        NotFound: as :func:`get`.
+        Conflict: it has not failed.
+    """
+    row = get(owner=owner, upload_id=upload_id)
+    if not jobs.retry(row):
+        raise Conflict(f"Only a failed upload can be retried; this one is {row.state}.")
+    row.refresh_from_db()
+    return row
+
+
+def delete(*, owner: User, upload_id: uuid.UUID) -> None:
+    """Deletes a row at once and its files when that is committed; a worker that holds it can
+    write nothing more.
+
+    Raises:
+        NotFound: as :func:`get`.
+    """
+    with transaction.atomic():
+        row = get(owner=owner, upload_id=upload_id)
+        names = [row.original, row.picture, row.thumbnail]
+        if row.state == State.PROCESSING:
+            # The worker may have stored files whose names the row does not tell yet.
+            names += [str(folder_of(row.pk) / name) for name in ("picture", "thumbnail")]
+        row.delete()
+        transaction.on_commit(lambda: storing.remove(names), robust=True)

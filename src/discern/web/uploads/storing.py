@@ -1,0 +1,86 @@
+"""Where files of uploads lie: any Django storage, written so that what was accepted survives."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable
+from typing import IO, Any, Final, cast
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from discern.web.uploads.errors import StorageFull
+
+STORAGE_ALIAS: Final = "uploads"
+FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class DurableFileSystemStorage(FileSystemStorage):
+    """A folder whose files are on the disk, and not only in its cache, when ``save`` returns."""
+
+    def _save(self, name: str, content: Any) -> str:
+        saved = cast(str, super()._save(name, content))
+        path = self.path(saved)
+        try:
+            _sync(path)
+            _sync(os.path.dirname(path))  # noqa: PTH120 - a path of Django's, which is a str
+        except OSError:
+            self.delete(saved)
+            raise
+        return saved
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def storage() -> Storage:
+    """The storage that the settings choose for uploads."""
+    return storages[STORAGE_ALIAS]
+
+
+def write(name: str, data: bytes) -> str:
+    """Stores ``data`` under ``name``, replacing what is there, and returns the name.
+
+    Raises:
+        StorageFull: no room is left; nothing of the file stays.
+    """
+    place = storage()
+    try:
+        place.delete(name)
+        return place.save(name, ContentFile(data))
+    except OSError as error:
+        if error.errno in FULL:
+            with contextlib.suppress(OSError):
+                place.delete(name)
+            raise StorageFull(
+                "There is no room left to store files. Nothing of this request was kept.",
+                retry_after_s=60,
+            ) from error
+        raise
+
+
+def open_file(name: str) -> IO[bytes]:
+    """Opens a stored file for reading; FileNotFoundError if it is gone."""
+    return cast(IO[bytes], storage().open(name, "rb"))
+
+
+def read(name: str) -> bytes:
+    """A stored file's content; FileNotFoundError if it is gone."""
+    with open_file(name) as stream:
+        return stream.read()
+
+
+def remove(names: Iterable[str]) -> None:
+    """Deletes stored files; empty names and missing files do not matter."""
+    place = storage()
+    for name in names:
+        if name:
+            with contextlib.suppress(FileNotFoundError):
+                place.delete(name)

@@ -1,0 +1,295 @@
+"""Translates HTTP for uploads; what happens is decided in services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from discern.errors import InvalidInput, NotFound
+from discern.web.accounts.authentication import caller
+from discern.web.accounts.models import User
+from discern.web.api.paging import NewestFirst
+from discern.web.api.problems import problem_of
+from discern.web.api.views import ApiView
+from discern.web.jobs.models import BATCH, INTERACTIVE, State
+from discern.web.uploads import events, render, services, storing
+from discern.web.uploads.models import Upload
+from discern.web.uploads.parsing import PicturesParser
+from discern.web.uploads.serializers import AcceptedSerializer, UploadSerializer, describe
+
+PRIORITIES: Final = {"interactive": INTERACTIVE, "batch": BATCH}
+THRESHOLD: Final = 0.3
+
+
+class UploadsView(ApiView):
+    """The caller's pictures."""
+
+    parser_classes = (PicturesParser,)
+
+    @extend_schema(
+        operation_id="listUploads",
+        tags=["uploads"],
+        parameters=[
+            OpenApiParameter("state", enum=list(State.values), description="Only in this state."),
+            OpenApiParameter("label", str, description="Only with an object of this label."),
+            OpenApiParameter("cursor", str),
+            OpenApiParameter("page_size", int),
+        ],
+        responses=UploadSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """Pictures, newest first."""
+        rows = services.owned(caller(request))
+        if state := request.query_params.get("state"):
+            if state not in State.values:
+                raise InvalidInput(
+                    f"'state' must be one of {', '.join(State.values)}.", field="state"
+                )
+            rows = rows.filter(state=state)
+        if label := request.query_params.get("label"):
+            rows = rows.filter(labels__contains=f"|{label[:100]}|")
+        pages = NewestFirst()
+        page = pages.paginate_queryset(rows, request, view=self) or []
+        return pages.get_paginated_response([describe(row) for row in page])
+
+    @extend_schema(
+        operation_id="uploadPictures",
+        tags=["uploads"],
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="Sending a request again with the same key does nothing twice.",
+            ),
+            OpenApiParameter(
+                "priority", enum=list(PRIORITIES), description="interactive (default) or batch."
+            ),
+        ],
+        request={
+            "multipart/form-data": {
+                "type": "object",
+                "required": ["files"],
+                "properties": {
+                    "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                },
+            }
+        },
+        responses={202: AcceptedSerializer},
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Upload pictures: JPEG, PNG, WebP or GIF, up to 20 files of 20 MiB. What they are is
+        decided by their content. The answer comes at once; the work is done in the background."""
+        owner = caller(request)
+        files = [file for name in ("files", "file") for file in request.FILES.getlist(name)]
+        candidates, rejected = services.examine(files)
+        if not candidates:
+            raise rejected[0].error
+        refused = [_refusal(item) for item in rejected]
+        priority = _priority(request)
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            rows = services.store(owner=owner, candidates=candidates, priority=priority)
+            return self._accepted(rows, refused)
+        return self._accept_once(owner, services.check_key(key), candidates, refused, priority)
+
+    def _accept_once(
+        self,
+        owner: User,
+        key: str,
+        candidates: Sequence[services.Candidate],
+        refused: list[dict[str, Any]],
+        priority: int,
+    ) -> HttpResponseBase:
+        mark = services.fingerprint((item.name, item.data) for item in candidates)
+        if found := services.remembered(owner=owner, key=key, mark=mark):
+            return Response(found.body, status=found.status, headers={"Idempotent-Replay": "true"})
+        with transaction.atomic():
+            rows = services.store(owner=owner, candidates=candidates, priority=priority)
+            response = self._accepted(rows, refused)
+            try:
+                services.remember(owner=owner, key=key, mark=mark, status=202, body=response.data)
+            except BaseException:
+                storing.remove(row.original for row in rows)
+                raise
+        return response
+
+    def _accepted(self, rows: Sequence[Upload], refused: list[dict[str, Any]]) -> Response:
+        body = {"uploads": [describe(row) for row in rows], "rejected": refused}
+        headers = {"Location": body["uploads"][0]["links"]["self"]} if len(rows) == 1 else {}
+        return Response(body, status=202, headers=headers)
+
+
+class UploadView(ApiView):
+    """One picture."""
+
+    @extend_schema(operation_id="getUpload", tags=["uploads"], responses=UploadSerializer)
+    def get(self, request: Request, upload_id: UUID) -> Response:
+        """Its state and, once there, what was found."""
+        return Response(describe(services.get(owner=caller(request), upload_id=upload_id)))
+
+    @extend_schema(operation_id="deleteUpload", tags=["uploads"], responses={204: None})
+    def delete(self, request: Request, upload_id: UUID) -> Response:
+        """Delete the picture and everything found in it."""
+        services.delete(owner=caller(request), upload_id=upload_id)
+        return Response(status=204)
+
+
+class RetryView(ApiView):
+    """Another try for a picture that failed."""
+
+    @extend_schema(
+        operation_id="retryUpload",
+        tags=["uploads"],
+        request=None,
+        responses={202: UploadSerializer},
+    )
+    def post(self, request: Request, upload_id: UUID) -> Response:
+        """Queue a failed or dead picture again."""
+        row = services.retry(owner=caller(request), upload_id=upload_id)
+        return Response(describe(row), status=202)
+
+
+class EventsView(ApiView):
+    """What happens to a picture, as it happens."""
+
+    @extend_schema(
+        operation_id="uploadEvents",
+        tags=["uploads"],
+        responses={(200, "text/event-stream"): OpenApiResponse(str)},
+    )
+    def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
+        """Server-sent events: `progress` on every change and `done` once at the end, each with
+        the upload as JSON. Polling the upload itself works too."""
+        services.get(owner=caller(request), upload_id=upload_id)
+        return StreamingHttpResponse(
+            events.stream(upload_id, describe),
+            content_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+
+_IMAGE: Final = OpenApiResponse(bytes)
+_THRESHOLD: Final = OpenApiParameter(
+    "threshold", float, description=f"Least score of an object drawn; {THRESHOLD} if left out."
+)
+
+
+class PictureView(ApiView):
+    """The picture's pixels, without any metadata."""
+
+    @extend_schema(
+        operation_id="getPicture", tags=["uploads"], responses={(200, "image/*"): _IMAGE}
+    )
+    def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
+        """The picture as it is stored: upright, without EXIF or place."""
+        row = services.get(owner=caller(request), upload_id=upload_id)
+        return _image(_stored(row.picture), row.picture_media_type)
+
+
+class ThumbnailView(ApiView):
+    """A small version."""
+
+    @extend_schema(
+        operation_id="getThumbnail", tags=["uploads"], responses={(200, "image/*"): _IMAGE}
+    )
+    def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
+        """At most 400 pixels on its longer side."""
+        row = services.get(owner=caller(request), upload_id=upload_id)
+        return _image(_stored(row.thumbnail), row.picture_media_type)
+
+
+class OverlayView(ApiView):
+    """What was found, as outlines."""
+
+    @extend_schema(
+        operation_id="getOverlay",
+        tags=["uploads"],
+        parameters=[_THRESHOLD],
+        responses={(200, "image/svg+xml"): _IMAGE},
+    )
+    def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
+        """An SVG of the picture's size with boxes and labels, to be laid over it."""
+        row = services.get(owner=caller(request), upload_id=upload_id)
+        _must_have(row.picture)
+        return _image(render.overlay_svg(row, threshold=_threshold(request)), "image/svg+xml")
+
+
+class AnnotatedView(ApiView):
+    """The picture with what was found."""
+
+    @extend_schema(
+        operation_id="getAnnotated",
+        tags=["uploads"],
+        parameters=[_THRESHOLD],
+        responses={(200, "image/png"): _IMAGE},
+    )
+    def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
+        """A PNG with boxes and labels drawn in."""
+        row = services.get(owner=caller(request), upload_id=upload_id)
+        picture = _stored(row.picture)
+        return _image(
+            render.annotated_png(row, picture, threshold=_threshold(request)), "image/png"
+        )
+
+
+def _refusal(item: services.Rejected) -> dict[str, Any]:
+    problem = problem_of(item.error)
+    return {
+        "index": item.index,
+        "name": item.name,
+        "code": problem["code"],
+        "detail": problem["detail"],
+        **({"limit": problem["limit"]} if "limit" in problem else {}),
+    }
+
+
+def _priority(request: Request) -> int:
+    name = request.query_params.get("priority", "interactive")
+    if name not in PRIORITIES:
+        raise InvalidInput(f"'priority' must be one of {', '.join(PRIORITIES)}.", field="priority")
+    return PRIORITIES[name]
+
+
+def _threshold(request: Request) -> float:
+    given = request.query_params.get("threshold", str(THRESHOLD))
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise InvalidInput("'threshold' must be a number from 0 to 1.", field="threshold", limit=1)
+    return value
+
+
+def _must_have(name: str) -> None:
+    if not name:
+        raise NotFound("The picture has not been processed yet, or could not be.")
+
+
+def _stored(name: str) -> bytes:
+    _must_have(name)
+    try:
+        return storing.read(name)
+    except FileNotFoundError:
+        raise NotFound("The picture's file is gone from the storage.") from None
+
+
+def _image(data: bytes, media_type: str) -> HttpResponse:
+    return HttpResponse(
+        data,
+        content_type=media_type,
+        headers={
+            "Cache-Control": "private, max-age=3600",
+            "Content-Disposition": "inline",
+            # Opened by itself, nothing in it may run, whatever it is.
+            "Content-Security-Policy": "default-src 'none'; sandbox; style-src 'unsafe-inline'",
+        },
+    )
