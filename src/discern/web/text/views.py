@@ -20,8 +20,8 @@ from discern.web.text.models import Analysis
 from discern.web.text.serializers import (
     AnalysisPageSerializer,
     AnalysisSerializer,
-    AnalyzeSerializer,
     AnalyzeResponseSerializer,
+    AnalyzeSerializer,
     FeedbackSerializer,
 )
 

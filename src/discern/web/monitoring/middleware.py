@@ -1,0 +1,67 @@
+"""Counts and times every request, and answers probes before anything else can refuse them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import ResolverMatch
+from prometheus_client import Counter, Histogram
+
+from discern.web.monitoring import views
+
+REQUESTS = Counter(
+    "http_requests_total",
+    "Requests answered, by address pattern and outcome.",
+    ["method", "route", "status"],
+)
+SECONDS = Histogram(
+    "http_request_seconds",
+    "Seconds from the request's arrival in Django to its answer's first byte.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES: dict[str, Callable[[HttpRequest], HttpResponseBase]] = {
+    "/health/live": views.live,
+    "/health/ready": views.ready,
+    "/metrics": views.metrics,
+}
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class ProbeMiddleware:
+    """Probes ask by address, not by name: they are answered before the host name is checked or a
+    redirect to HTTPS is sent."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        probe = _PROBES.get(request.path_info)
+        return self.get_response(request) if probe is None else probe(request)
+
+
+class RequestMetricsMiddleware:
+    """Labels hold patterns, never paths, so a crawler cannot make series."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = time.perf_counter()
+        response = self.get_response(request)
+        elapsed = time.perf_counter() - started
+        route = _route(request.resolver_match)
+        method = request.method if request.method in _METHODS else "other"
+        REQUESTS.labels(method, route, str(response.status_code)).inc()
+        SECONDS.labels(route).observe(elapsed)
+        return response
+
+
+def _route(match: ResolverMatch | None) -> str:
+    if match is None or not match.route:
+        return "other"
+    return match.view_name or "other" if match.route.startswith("^") else match.route

@@ -1,0 +1,1 @@
+"""The web door: its API, its jobs, its probes, its settings."""
