@@ -389,6 +389,6 @@ class DynamicBatcher(Generic[I, R]):
 def _as_core_error(error: Exception) -> DiscernError:
     if isinstance(error, DiscernError):
         return error
-    failure = InferenceFailed(f"The model failed on this input: {error}")
+    failure = InferenceFailed("The model failed on this input.")
     failure.__cause__ = error
     return failure

@@ -73,7 +73,7 @@ class OnnxSession:
         try:
             results: list[Array] = self._session.run(None, feeds)
         except Exception as error:  # as above
-            raise InferenceFailed(f"The model failed on this input: {error}") from error
+            raise InferenceFailed("The model failed on this input.") from error
         return results
 
 
@@ -85,7 +85,7 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options.enable_mem_pattern = False
     # Waiting threads that spin take the processor from the other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # every failure is raised; the runtime need not print it too
     return options
 
 

@@ -1,0 +1,157 @@
+"""The engine whose models live in a model server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import urllib3
+
+from discern.engine.interface import ModelInfo
+from discern.engine.wire import DEADLINE_HEADER, sentiment_from_wire
+from discern.errors import (
+    ConfigurationInvalid,
+    DeadlineExceeded,
+    DiscernError,
+    EngineUnreachable,
+    Unauthorized,
+    error_from_dict,
+)
+from discern.text.contract import Sentiment, check_texts
+
+DEFAULT_TIMEOUT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 2.0
+GRACE_S: Final = 0.25
+"""How much longer than the deadline to wait, so that the server's own account of it arrives."""
+POOL_SIZE: Final = 32
+RETRY_AFTER_S: Final = 1.0
+
+
+class RemoteEngine:
+    """Implements :class:`discern.engine.interface.Engine` over HTTP with kept-alive connections.
+
+    Args:
+        url: ``http://host:port`` of the model server.
+        token: its bearer token, if it asks for one.
+        timeout_s: the longest wait for an answer where a call names no deadline.
+
+    Raises:
+        ConfigurationInvalid: ``url`` is not an http address.
+    """
+
+    def __init__(
+        self, url: str, *, token: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> None:
+        parts = urllib3.util.parse_url(url)
+        if parts.scheme not in ("http", "https") or not parts.host:
+            raise ConfigurationInvalid(
+                f"'{url}' is not an address like http://127.0.0.1:8600.", field="url"
+            )
+        self._base = url.rstrip("/")
+        self._timeout_s = timeout_s
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._headers = headers
+        self._pool = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
+
+    def analyze(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> list[Sentiment]:
+        """See :meth:`discern.engine.interface.Engine.analyze`."""
+        checked = check_texts(texts if isinstance(texts, str | bytes) else list(texts))
+        body: dict[str, Any] = {"texts": checked}
+        if model is not None:
+            body["model"] = model
+        answer = self._call("POST", "/v1/analyze", body, deadline_s)
+        return _read(answer, sentiment_from_wire, expected=len(checked))
+
+    def models(self) -> list[ModelInfo]:
+        """See :meth:`discern.engine.interface.Engine.models`."""
+        answer = self._call("GET", "/v1/models", None, None)
+        return _read(answer, lambda data: [ModelInfo(**item) for item in data["models"]])
+
+    def ready(self) -> bool:
+        """True when the server answers that it is; False when it does not answer at all."""
+        try:
+            self._call("GET", "/health/ready", None, CONNECT_TIMEOUT_S)
+        except DiscernError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Closes the connections; they open again if the engine is used."""
+        self._pool.clear()
+
+    def _call(self, method: str, path: str, body: Any, deadline_s: float | None) -> Any:
+        deadline = time.monotonic() + (self._timeout_s if deadline_s is None else deadline_s)
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        try:
+            response = self._send(method, path, data, deadline)
+        except urllib3.exceptions.ReadTimeoutError:
+            raise DeadlineExceeded("The model server did not answer in time.") from None
+        except urllib3.exceptions.HTTPError as error:
+            raise EngineUnreachable(
+                f"The model server at {self._base} cannot be reached.", retry_after_s=RETRY_AFTER_S
+            ) from error
+        return _decode(response)
+
+    def _send(
+        self, method: str, path: str, data: bytes | None, deadline: float
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._send_once(method, path, data, deadline)
+        except urllib3.exceptions.ProtocolError:
+            # A kept-alive connection that the server closed meanwhile looks like this. Every verb
+            # may be repeated without harm.
+            return self._send_once(method, path, data, deadline)
+
+    def _send_once(
+        self, method: str, path: str, data: bytes | None, deadline: float
+    ) -> urllib3.BaseHTTPResponse:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("The time for this request ran out before it was sent.")
+        return self._pool.request(
+            method,
+            self._base + path,
+            body=data,
+            headers={**self._headers, DEADLINE_HEADER: f"{left:.3f}"},
+            timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, left), read=left + GRACE_S),
+            redirect=False,
+        )
+
+
+def _decode(response: urllib3.BaseHTTPResponse) -> Any:
+    try:
+        answer = json.loads(response.data)
+    except ValueError:
+        raise _strange(f"status {response.status}") from None
+    if response.status == 200:
+        return answer
+    error = answer.get("error") if isinstance(answer, Mapping) else None
+    if isinstance(error, Mapping):
+        raise error_from_dict(error)
+    if response.status == 401:
+        raise Unauthorized("The model server refused the token.")
+    raise _strange(f"status {response.status}")
+
+
+def _read(answer: Any, reader: Any, expected: int | None = None) -> Any:
+    try:
+        result = reader(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _strange(f"an answer without {error}") from error
+    if expected is not None and len(result) != expected:
+        raise _strange(f"{len(result)} answers to {expected} texts")
+    return result
+
+
+def _strange(what: str) -> EngineUnreachable:
+    return EngineUnreachable(f"What answers at the model server's address gave {what}.")

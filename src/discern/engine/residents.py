@@ -1,0 +1,265 @@
+"""The models living in this process: loaded once, swapped without a gap, asked for by name."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from discern.catalog.manifest import Bundle
+from discern.catalog.store import Store
+from discern.engine.interface import ModelInfo
+from discern.engine.options import EngineOptions
+from discern.errors import DiscernError, ModelNotFound, ModelNotReady, Unavailable
+from discern.inference.contract import BatcherStats
+from discern.inference.loading import SingleFlight
+
+HEALTH_FRESH_S: Final = 5.0
+CANARY_DEADLINE_S: Final = 2.0
+
+
+class Loaded(Protocol):
+    """A model in memory, of whatever task."""
+
+    @property
+    def bundle(self) -> Bundle: ...
+
+    def canary(self, deadline: float | None = None) -> None:
+        """Runs a real inference and raises unless its answer makes sense."""
+        ...
+
+    def stats(self) -> BatcherStats: ...
+
+    def close(self, *, drain: bool = False) -> None: ...
+
+
+Loader = Callable[[Bundle, EngineOptions], Loaded]
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Resident:
+    loaded: Loaded
+    seconds: float
+    done: int = -1
+    well_at: float = 0.0
+
+
+class Residents:
+    """Loads bundles of the tasks it has loaders for.
+
+    Args:
+        store: where bundles are found.
+        loaders: task -> what makes a loaded model of a bundle.
+        options: handed to the loaders.
+    """
+
+    def __init__(self, store: Store, loaders: Mapping[str, Loader], options: EngineOptions) -> None:
+        self._store = store
+        self._loaders = loaders
+        self._options = options
+        self._lock = threading.Lock()
+        self._residents: dict[Key, _Resident] = {}
+        self._active: dict[str, Key] = {}
+        self._failures: dict[Key, str] = {}
+        self._loading: set[Key] = set()
+        self._flights: SingleFlight[Key, Loaded] = SingleFlight()
+        self._closed = False
+
+    def get(self, task: str, name: str | None = None, version: str | None = None) -> Loaded:
+        """The model of that name (the task's active one if None), loaded now if need be.
+
+        Raises:
+            ModelNotFound: no such model of that task.
+            BundleInvalid: it cannot be loaded.
+        """
+        resident = self.peek(task, name, version)
+        if resident is not None:
+            return resident
+        bundle = self._find(task, name, version)
+        loaded = self._load(bundle)
+        if name is None:
+            with self._lock:
+                self._active[task] = key_of(bundle)
+        return loaded
+
+    def peek(self, task: str, name: str | None = None, version: str | None = None) -> Loaded | None:
+        """The same if it is loaded already, else None; never touches the disk."""
+        if name is None:
+            key = self._active.get(task)
+            resident = self._residents.get(key) if key else None
+            return resident.loaded if resident else None
+        found = [
+            resident.loaded
+            for (known, its_version), resident in list(self._residents.items())
+            if known == name
+            and version in (None, its_version)
+            and resident.loaded.bundle.manifest.task == task
+        ]
+        return found[-1] if found else None
+
+    def peek_or_raise(
+        self, task: str, name: str | None = None, version: str | None = None
+    ) -> Loaded:
+        """The loaded model, for a server that loads nothing on a caller's behalf.
+
+        Raises:
+            ModelNotReady: known, but not loaded.
+            ModelNotFound: no such model of that task.
+        """
+        loaded = self.peek(task, name, version)
+        if loaded is not None:
+            return loaded
+        manifest = self._find(task, name, version).manifest
+        raise ModelNotReady(
+            f"The model '{manifest.name}' is not loaded yet.", field="model", retry_after_s=1.0
+        )
+
+    def loaded(self) -> list[Loaded]:
+        """Every loaded model, in the order of loading."""
+        return [resident.loaded for resident in list(self._residents.values())]
+
+    def load_seconds(self) -> dict[Key, float]:
+        """How long each loaded model took to load."""
+        return {key: resident.seconds for key, resident in list(self._residents.items())}
+
+    def refresh(self, task: str) -> Loaded:
+        """Loads what the store now says answers ``task`` and lets it take over; the former one
+        finishes what it has. If loading fails, the former one goes on."""
+        bundle = self._store.active(task)
+        loaded = self._load(bundle)
+        with self._lock:
+            former = self._active.get(task)
+            self._active[task] = key_of(bundle)
+        if former is not None and former != key_of(bundle):
+            self.unload(*former)
+        return loaded
+
+    def load(self, name: str, version: str | None = None) -> Loaded:
+        """Loads a model by name whatever its task.
+
+        Raises: as :meth:`get`.
+        """
+        bundle = self._store.find(name, version)
+        if bundle.manifest.task not in self._loaders:
+            raise ModelNotFound(f"'{name}' is of the task '{bundle.manifest.task}'.", field="model")
+        loaded = self._load(bundle)
+        with self._lock:
+            self._active.setdefault(bundle.manifest.task, key_of(bundle))
+        return loaded
+
+    def unload(self, name: str, version: str | None = None) -> None:
+        """Takes a model out of memory once it has done what is queued.
+
+        Raises:
+            ModelNotFound: it is not loaded.
+        """
+        with self._lock:
+            keys = [key for key in self._residents if key[0] == name and version in (None, key[1])]
+            gone = [self._residents.pop(key) for key in keys]
+            self._active = {t: key for t, key in self._active.items() if key not in keys}
+        if not gone:
+            raise ModelNotFound(f"The model '{name}' is not loaded.", field="model")
+        for resident in gone:
+            resident.loaded.close(drain=True)
+
+    def infos(self) -> list[ModelInfo]:
+        """Every model of the store, and those loaded from elsewhere, with their states."""
+        bundles = {key_of(bundle): bundle for bundle in self._store.bundles()}
+        with self._lock:
+            for key, resident in self._residents.items():
+                bundles.setdefault(key, resident.loaded.bundle)
+            return [self._info(key, bundle) for key, bundle in sorted(bundles.items())]
+
+    def well(self, key: Key) -> bool:
+        """True when the model has answered lately; asks its canary where nobody else did."""
+        resident = self._residents.get(key)
+        if resident is None:
+            return False
+        now, done = time.monotonic(), resident.loaded.stats().done
+        if done == resident.done and now - resident.well_at < HEALTH_FRESH_S:
+            return True
+        if done != resident.done and resident.done >= 0:
+            resident.done, resident.well_at = done, now
+            return True
+        try:
+            resident.loaded.canary(now + CANARY_DEADLINE_S)
+        except DiscernError as error:
+            self._failures[key] = error.message
+            return False
+        self._failures.pop(key, None)
+        resident.done, resident.well_at = resident.loaded.stats().done, time.monotonic()
+        return True
+
+    def close(self) -> None:
+        """Unloads everything; harmless when repeated."""
+        with self._lock:
+            self._closed = True
+            residents = list(self._residents.values())
+            self._residents.clear()
+            self._active.clear()
+        for resident in residents:
+            resident.loaded.close()
+
+    def _find(self, task: str, name: str | None, version: str | None) -> Bundle:
+        if name is None:
+            return self._store.active(task)
+        bundle = self._store.find(name, version)
+        if bundle.manifest.task != task:
+            raise ModelNotFound(
+                f"The model '{name}' is for '{bundle.manifest.task}', not '{task}'.", field="model"
+            )
+        return bundle
+
+    def _load(self, bundle: Bundle) -> Loaded:
+        key = key_of(bundle)
+        resident = self._residents.get(key)
+        if resident is not None:
+            return resident.loaded
+        return self._flights.do(key, lambda: self._load_now(key, bundle))
+
+    def _load_now(self, key: Key, bundle: Bundle) -> Loaded:
+        resident = self._residents.get(key)
+        if resident is not None:  # loaded between the caller's look and its turn
+            return resident.loaded
+        self._loading.add(key)
+        try:
+            started = time.monotonic()
+            loaded = self._loaders[bundle.manifest.task](bundle, self._options)
+            try:
+                loaded.canary(time.monotonic() + 10 * CANARY_DEADLINE_S)
+                self._move_in(key, _Resident(loaded, time.monotonic() - started))
+            except BaseException:
+                loaded.close()
+                raise
+        except DiscernError as error:
+            self._failures[key] = error.message
+            raise
+        finally:
+            self._loading.discard(key)
+        return loaded
+
+    def _move_in(self, key: Key, resident: _Resident) -> None:
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The engine is closed.")
+            resident.done, resident.well_at = resident.loaded.stats().done, time.monotonic()
+            self._residents[key] = resident
+            self._failures.pop(key, None)
+
+    def _info(self, key: Key, bundle: Bundle) -> ModelInfo:
+        reason = self._failures.get(key)
+        if key in self._loading:
+            state = "loading"
+        elif reason is not None:
+            state = "failed"
+        else:
+            state = "ready" if key in self._residents else "available"
+        return ModelInfo(*key, bundle.manifest.task, state, reason)
+
+
+def key_of(bundle: Bundle) -> Key:
+    """A bundle's name and version."""
+    return bundle.manifest.name, bundle.manifest.version
