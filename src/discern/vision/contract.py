@@ -30,6 +30,9 @@ MAX_JPEG_SCANS: Final = 64
 WORKING_SIDE: Final = 2_000
 """The longest side, in pixels, that is kept of a picture for the models to look at."""
 
+DEFAULT_THRESHOLD: Final = 0.3
+"""The least score of an object that is answered, unless the caller says otherwise."""
+
 MAX_IMAGES: Final = 64
 """The most pictures accepted in one call."""
 
