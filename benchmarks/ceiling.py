@@ -1,0 +1,71 @@
+"""What this machine can do at most in one process: no server, everything batched, both cores.
+
+``python -m benchmarks.ceiling SECONDS`` prints texts per second for each kind of text: one session
+of one thread on each core, texts tokenized in the same threads, the best of several batch sizes.
+Texts are taken 64 at a time and sorted by length within those, as the best batcher could do that
+has 64 clients waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from benchmarks.peers.sentiment import Sentiment
+from benchmarks.servers import ASKED, model_folder
+from benchmarks.texts import KINDS, texts
+
+BATCHES: Final = (1, 4, 8, 16, 32)
+WAITING: Final = 64
+
+
+def measure(seconds: float) -> dict[str, Any]:
+    """For each kind, texts/s by batch size; ``seconds`` is for one kind. ``answer`` is what the model says of the text that every server is asked first."""
+    models = [Sentiment(1) for _ in range(len(os.sched_getaffinity(0)))]
+    result: dict[str, Any] = {"answer": models[0].analyze([ASKED])[0]}
+    for kind in KINDS:
+        items = texts(kind, model_folder() / "tokenizer.json")
+        result[kind] = {
+            str(size): round(_rate(models, _batches(items, size), seconds / len(BATCHES)), 1)
+            for size in BATCHES
+        }
+    return result
+
+
+def _batches(items: Sequence[str], size: int) -> list[list[str]]:
+    batches = []
+    for start in range(0, len(items), WAITING):
+        waiting = sorted(items[start : start + WAITING], key=len)
+        batches += [waiting[at : at + size] for at in range(0, len(waiting), size)]
+    return batches
+
+
+def _rate(models: Sequence[Sentiment], batches: Sequence[list[str]], seconds: float) -> float:
+    done = [0] * len(models)
+    end = time.perf_counter() + seconds
+
+    def work(index: int) -> None:
+        at = index * len(batches) // len(models)
+        while time.perf_counter() < end:
+            batch = batches[at % len(batches)]
+            models[index].analyze(batch)
+            done[index] += len(batch)
+            at += 1
+
+    began = time.perf_counter()
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(len(models))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    os.environ["BENCH_MODEL"] = str(model_folder())
+    print(json.dumps(measure(float(sys.argv[1]))))

@@ -1,0 +1,97 @@
+"""What a result has to say of where it was made: machine, versions, commit, date."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.environments import ROOT
+
+_PACKAGES: Final = (
+    "onnxruntime",
+    "numpy",
+    "tokenizers",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "django",
+)
+_INSTRUCTIONS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
+
+
+def provenance(command: str) -> dict[str, Any]:
+    """The command to run again, and everything it depended on that is known."""
+    return {
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short=12", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "machine": {
+            "processor": _processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "instructions": [name for name in _INSTRUCTIONS if name in _flags()],
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+            "system": f"{platform.system()} {platform.release()}",
+            "load_before": [round(value, 2) for value in os.getloadavg()],
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """The provenance as one Markdown paragraph."""
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return (
+        f"Got with `{result['command']}` on {result['date']} at commit `{result['commit']}`"
+        f"{' with uncommitted changes' if result['uncommitted_changes'] else ''}: "
+        f"{machine['cores']} cores of {machine['processor']} "
+        f"({', '.join(machine['instructions'])}), {machine['memory_gb']} GB, {machine['system']}, "
+        f"load average before the run {machine['load_before'][0]}. {versions}."
+    )
+
+
+def command_line(module: str) -> str:
+    """How this benchmark was called, without paths of the machine."""
+    return " ".join(["python -m benchmarks", module, *sys.argv[1:]])
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    for line in _cpuinfo():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _flags() -> set[str]:
+    for line in _cpuinfo():
+        if line.startswith("flags"):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
+def _cpuinfo() -> list[str]:
+    return Path("/proc/cpuinfo").read_text().splitlines()
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
