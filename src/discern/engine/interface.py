@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from discern.text.contract import Sentiment
+from discern.vision.contract import DEFAULT_THRESHOLD, DetectionResult, TextResult
 
 SENTIMENT_TASK = "sentiment-analysis"
 
@@ -40,6 +41,27 @@ class Engine(Protocol):
         deadline_s: float | None = None,
     ) -> list[Sentiment]:
         """The mood of each text, in order."""
+        ...
+
+    def detect_objects(
+        self,
+        image: bytes,
+        *,
+        model: str | None = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        deadline_s: float | None = None,
+    ) -> DetectionResult:
+        """The objects in a picture (a whole file), best first, at or above ``threshold``.
+
+        Raises:
+            ModelNotReady: no detector is installed; without ``retry_after_s`` waiting is no help.
+        """
+        ...
+
+    def read_text(
+        self, image: bytes, *, model: str | None = None, deadline_s: float | None = None
+    ) -> TextResult:
+        """The text in a picture (a whole file), in reading order."""
         ...
 
     def models(self) -> list[ModelInfo]:

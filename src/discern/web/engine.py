@@ -18,6 +18,7 @@ from prometheus_client import Counter, Histogram
 from discern.engine.interface import Engine, ModelInfo
 from discern.errors import DiscernError
 from discern.text.contract import Sentiment
+from discern.vision.contract import DEFAULT_THRESHOLD, DetectionResult, TextResult
 from discern.web.environment import load_environment
 
 PREDICTION_SECONDS = Histogram(
@@ -58,6 +59,31 @@ class MeteredEngine:
             if moods:
                 answered_by.append((moods[0].model_name, moods[0].model_version))
         return moods
+
+    def detect_objects(
+        self,
+        image: bytes,
+        *,
+        model: str | None = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        deadline_s: float | None = None,
+    ) -> DetectionResult:
+        """The objects in a picture."""
+        with self._measured(model or "objects") as answered_by:
+            found = self._inner.detect_objects(
+                image, model=model, threshold=threshold, deadline_s=deadline_s
+            )
+            answered_by.append((found.model_name, found.model_version))
+        return found
+
+    def read_text(
+        self, image: bytes, *, model: str | None = None, deadline_s: float | None = None
+    ) -> TextResult:
+        """The text in a picture."""
+        with self._measured(model or "text in pictures") as answered_by:
+            found = self._inner.read_text(image, model=model, deadline_s=deadline_s)
+            answered_by.append((found.model_name, found.model_version))
+        return found
 
     def models(self) -> list[ModelInfo]:
         """Every model the engine knows."""

@@ -56,7 +56,7 @@ def _cleaned(work: Work[Upload]) -> bytes:
         "picture_media_type": clean.media_type,
         "width": clean.width,
         "height": clean.height,
-        **work.progress(1, len(STEPS)),
+        **_progress(work, 1),
     }
     with work.fenced(**columns):
         pass
@@ -76,8 +76,16 @@ def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> N
             raise
         columns = {}
         notes[name] = {"code": error.code, "message": error.message}
-    with work.fenced(**columns, notes=notes, **work.progress(done, len(STEPS))):
+    with work.fenced(**columns, notes=notes, **_progress(work, done)):
         pass
+
+
+def _progress(work: Work[Upload], done: int) -> dict[str, Any]:
+    # Attempts stay counted from step to step: a picture that kills its worker in a late step has
+    # made progress each time, and is poison all the same.
+    columns = work.progress(done, len(STEPS))
+    columns.pop("attempts")
+    return columns
 
 
 def _will_not_change(error: DiscernError) -> bool:

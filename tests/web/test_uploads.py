@@ -1,0 +1,573 @@
+"""Uploads through the API, with real files, a real database and the worker's own code."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import uuid
+import zipfile
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from PIL import Image
+
+from discern.errors import InferenceFailed, ModelNotReady
+from discern.web.accounts.models import User
+from discern.web.engine import get_engine
+from discern.web.jobs import services as jobs
+from discern.web.jobs.models import State
+from discern.web.jobs.outcome import Outcome, run
+from discern.web.jobs.registry import kind_named
+from discern.web.uploads import housekeeping, services, storing
+from discern.web.uploads.models import IdempotentRequest, Part, ResumableUpload, Upload
+from tests.fakes.pictures import PictureEngine, photograph_with_place, picture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+API = "/api/v1/uploads"
+TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
+PART = "application/offset+octet-stream"
+
+
+@pytest.fixture(autouse=True)
+def engine(settings: Any, tmp_path: Path) -> Iterator[PictureEngine]:
+    settings.ENGINE_FACTORY = "tests.fakes.pictures.PictureEngine"
+    uploads = dict(settings.STORAGES["uploads"])
+    uploads["OPTIONS"] = {**uploads["OPTIONS"], "location": tmp_path / "files"}
+    settings.STORAGES = {**settings.STORAGES, "uploads": uploads}
+    get_engine.cache_clear()
+    yield get_engine()._inner  # type: ignore[attr-defined]
+    get_engine.cache_clear()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def owner() -> User:
+    return User.objects.create_user("ada", password="analytical-engine")
+
+
+@pytest.fixture
+def client(owner: User) -> Client:
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def stranger() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("eve", password="somebody-else"))
+    return client
+
+
+def send(client: Client, *contents: bytes, name: str = "photo.jpg", **headers: Any) -> Any:
+    sent = [SimpleUploadedFile(name, content) for content in contents]
+    return client.post(API, {"files": sent}, **headers)
+
+
+def upload(client: Client, content: bytes | None = None) -> dict[str, Any]:
+    response = send(client, content if content is not None else picture())
+    assert response.status_code == 202, response.content
+    found: dict[str, Any] = response.json()["uploads"][0]
+    return found
+
+
+def work() -> Outcome | None:
+    """What a worker does: claims the next row and runs it."""
+    kind = kind_named("picture")
+    claims = jobs.claim_next(owner="test", among=[kind], limit=1)
+    return run(claims[0], stopping=threading.Event()) if claims else None
+
+
+def stored(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_upload_is_answered_at_once_and_done_by_a_worker(client: Client, files: Path) -> None:
+    answered = upload(client, picture("green"))
+    assert (answered["state"], answered["objects"]) == ("queued", None)
+    assert work() is Outcome.SETTLED
+    done = client.get(answered["links"]["self"]).json()
+    assert done["state"] == "done"
+    assert done["progress"] == {"done": 4, "total": 4, "step": None}
+    assert done["objects"]["objects"][0]["label"] == "green"
+    assert done["text"]["text"] == "good lovely"
+    assert done["mood"]["label"] == "positive"
+    assert stored(files) == ["picture", "thumbnail"]
+
+
+def test_a_picture_without_text_has_no_mood(client: Client) -> None:
+    answered = upload(client, picture("blue"))
+    work()
+    assert client.get(answered["links"]["self"]).json()["mood"] is None
+
+
+def test_what_is_stored_is_upright_and_tells_no_place_or_camera(
+    client: Client, files: Path
+) -> None:
+    sent = photograph_with_place((64, 48))
+    assert b"SecretCamera" in sent
+    answered = upload(client, sent)
+    work()
+    shown = client.get(f"{answered['links']['self']}/picture")
+    with Image.open(io.BytesIO(shown.content)) as image:
+        assert image.size == (48, 64)
+        assert not image.getexif()
+    for path in files.rglob("*"):
+        assert path.is_dir() or b"SecretCamera" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "code"),
+    [
+        ("page.jpg", b"<html><script>alert(1)</script></html>", 415, "unsupported_media"),
+        ("drawing.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "unsupported_media"),
+        ("empty.jpg", b"", 400, "empty_input"),
+        ("cut.jpg", picture()[:200], 422, "corrupt_media"),
+        ("text.txt", b"hello", 415, "unsupported_media"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_its_content_and_nothing_is_kept(
+    client: Client, files: Path, name: str, content: bytes, status: int, code: str
+) -> None:
+    response = send(client, content, name=name)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response["Content-Type"] == "application/problem+json"
+    assert Upload.objects.count() == 0
+    assert stored(files) == []
+
+
+def test_a_picture_with_a_zip_behind_it_is_refused_or_stored_without_it(
+    client: Client, files: Path
+) -> None:
+    hidden = io.BytesIO()
+    with zipfile.ZipFile(hidden, "w") as archive:
+        archive.writestr("evil.html", "<script>")
+    response = send(client, picture() + hidden.getvalue())
+    if response.status_code == 202:
+        work()
+    assert not any(b"evil.html" in p.read_bytes() for p in files.rglob("*") if p.is_file())
+
+
+def test_one_bad_file_does_not_stop_the_good_ones(client: Client) -> None:
+    body = send(client, picture(), b"not a picture", picture("red")).json()
+    assert len(body["uploads"]) == 2
+    [rejected] = body["rejected"]
+    assert (rejected["index"], rejected["code"]) == (1, "unsupported_media")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("../../etc/passwd.jpg", "passwd.jpg"),
+        ("C:\\secret\\me.jpg", "me.jpg"),
+        ("a\x00b\n.jpg", "ab.jpg"),
+        ("x" * 400 + ".jpg", "x" * 255),
+        ("<b>bold</b>.jpg", "b>.jpg"),
+    ],
+)
+def test_a_name_is_only_ever_shown(
+    client: Client, files: Path, owner: User, name: str, shown: str
+) -> None:
+    file = SimpleUploadedFile("placeholder", picture())
+    file._name = name
+    [row] = services.accept(owner=owner, files=[file]).uploads
+    assert row.name == shown
+    assert stored(files) == ["original"]
+    assert not list(files.parent.glob("*.jpg"))
+
+
+def test_nothing_of_another_person_can_be_reached(client: Client, stranger: Client) -> None:
+    address = upload(client)["links"]["self"]
+    work()
+    parts = ("", "/events", "/picture", "/thumbnail", "/overlay.svg", "/annotated.png")
+    for part in parts:
+        assert stranger.get(address + part).status_code == 404, part
+    assert stranger.delete(address).status_code == 404
+    assert stranger.post(f"{address}/retry").status_code == 404
+    assert stranger.get(API).json()["results"] == []
+    assert client.get(address).status_code == 200
+
+
+def test_without_sign_in_nothing_is_accepted_or_shown(client: Client) -> None:
+    address = upload(client)["links"]["self"]
+    anonymous = Client()
+    assert send(anonymous, picture()).status_code in {401, 403}
+    assert anonymous.get(address).status_code in {401, 403}
+
+
+def test_a_session_without_its_csrf_token_cannot_upload(owner: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(owner)
+    response = send(strict, picture())
+    assert (response.status_code, response.json()["code"]) == (403, "csrf_failed")
+    assert Upload.objects.count() == 0
+
+
+def test_the_same_idempotency_key_gives_the_same_answer_and_does_nothing_twice(
+    client: Client, files: Path
+) -> None:
+    first = send(client, picture(), HTTP_IDEMPOTENCY_KEY="once")
+    again = send(client, picture(), HTTP_IDEMPOTENCY_KEY="once")
+    assert again.status_code == first.status_code == 202
+    assert again.json() == first.json()
+    assert again["Idempotent-Replay"] == "true"
+    assert Upload.objects.count() == 1
+    assert stored(files) == ["original"]
+
+
+def test_an_idempotency_key_is_not_taken_for_other_files(client: Client) -> None:
+    send(client, picture("red"), HTTP_IDEMPOTENCY_KEY="once")
+    response = send(client, picture("blue"), HTTP_IDEMPOTENCY_KEY="once")
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
+    assert Upload.objects.count() == 1
+
+
+def test_two_people_may_use_the_same_idempotency_key(client: Client, stranger: Client) -> None:
+    assert send(client, picture(), HTTP_IDEMPOTENCY_KEY="once").status_code == 202
+    assert send(stranger, picture(), HTTP_IDEMPOTENCY_KEY="once").status_code == 202
+    assert IdempotentRequest.objects.count() == Upload.objects.count() == 2
+
+
+def test_a_full_disk_is_told_and_leaves_neither_row_nor_file(
+    client: Client, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = storing.DurableFileSystemStorage._save
+
+    def full(self: Any, name: str, content: Any) -> str:
+        if len(stored(files)) == 1:
+            raise OSError(28, "No space left on device")
+        return real(self, name, content)
+
+    monkeypatch.setattr(storing.DurableFileSystemStorage, "_save", full)
+    response = send(client, picture("red"), picture("blue"))
+    assert (response.status_code, response.json()["code"]) == (507, "storage_full")
+    assert response["Retry-After"]
+    assert Upload.objects.count() == 0
+    assert stored(files) == []
+
+
+def test_the_quota_of_pictures_is_kept_and_named(client: Client, settings: Any) -> None:
+    settings.UPLOAD_QUOTA_PICTURES = 1
+    upload(client)
+    response = send(client, picture())
+    assert (response.status_code, response.json()["code"]) == (403, "quota_exceeded")
+    assert response.json()["limit"] == 1
+    assert Upload.objects.count() == 1
+
+
+def test_the_quota_of_bytes_is_kept(client: Client, settings: Any, files: Path) -> None:
+    settings.UPLOAD_QUOTA_BYTES = len(picture()) + 10
+    upload(client)
+    assert send(client, picture()).json()["code"] == "quota_exceeded"
+    assert stored(files) == ["original"]
+
+
+def test_too_many_files_are_refused_with_the_limit(client: Client) -> None:
+    response = send(client, *[picture()] * (services.MAX_FILES + 1))
+    assert response.status_code == 413
+    assert response.json()["limit"] == services.MAX_FILES
+
+
+def test_a_form_without_files_says_which_field_is_missing(client: Client) -> None:
+    response = client.post(API, {"other": "x"})
+    assert (response.status_code, response.json()["field"]) == (400, "files")
+
+
+def test_a_picture_whose_models_are_not_installed_is_done_with_a_note(
+    client: Client, engine: PictureEngine
+) -> None:
+    engine.vision_failure = ModelNotReady("No detector is installed: discern models pull yolox-s.")
+    answered = upload(client)
+    work()
+    done = client.get(answered["links"]["self"]).json()
+    assert done["state"] == "done"
+    assert set(done["notes"]) == {"objects", "text"}
+    assert "pull yolox-s" in done["notes"]["objects"]["message"]
+
+
+def test_a_model_that_is_still_loading_is_waited_for(client: Client, engine: PictureEngine) -> None:
+    engine.vision_failure = ModelNotReady("Loading.", retry_after_s=0.01)
+    answered = upload(client)
+    assert work() is Outcome.WAITING
+    row = Upload.objects.get(pk=answered["id"])
+    assert (row.state, row.attempts, row.notes) == (State.QUEUED, 0, {})
+
+
+def test_a_failure_is_shown_kept_and_can_be_retried(client: Client, engine: PictureEngine) -> None:
+    engine.vision_failure = InferenceFailed("The model failed on this picture.")
+    answered = upload(client)
+    work()
+    failed = client.get(answered["links"]["self"]).json()
+    assert failed["state"] == "failed"
+    assert failed["error"] == {
+        "code": "inference_failed",
+        "message": "The model failed on this picture.",
+    }
+    engine.vision_failure = None
+    assert client.post(f"{answered['links']['self']}/retry").status_code == 202
+    work()
+    assert client.get(answered["links"]["self"]).json()["state"] == "done"
+
+
+def test_what_has_not_failed_cannot_be_retried(client: Client) -> None:
+    response = client.post(f"{upload(client)['links']['self']}/retry")
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+
+
+def test_deleting_removes_row_and_files(client: Client, files: Path) -> None:
+    answered = upload(client)
+    work()
+    assert client.delete(answered["links"]["self"]).status_code == 204
+    assert Upload.objects.count() == 0
+    assert stored(files) == []
+    assert client.get(answered["links"]["self"]).status_code == 404
+
+
+def test_a_worker_leaves_nothing_of_a_picture_deleted_under_its_hands(
+    client: Client, files: Path, engine: PictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = upload(client)
+    see = engine.detect_objects
+
+    def delete_meanwhile(*args: Any, **options: Any) -> Any:
+        client.delete(answered["links"]["self"])
+        return see(*args, **options)
+
+    monkeypatch.setattr(engine, "detect_objects", delete_meanwhile)
+    assert work() is Outcome.LOST
+    assert Upload.objects.count() == 0
+    assert stored(files) == []
+
+
+def test_running_a_row_again_after_a_crash_changes_nothing_visible(client: Client) -> None:
+    answered = upload(client)
+    work()
+    before = client.get(answered["links"]["self"]).json()
+    Upload.objects.update(state=State.QUEUED, progress_done=2)
+    work()
+    after = client.get(answered["links"]["self"]).json()
+    for part in ("objects", "text", "mood", "width", "height", "state"):
+        assert after[part] == before[part]
+
+
+def test_a_picture_that_kills_its_worker_three_times_is_set_aside_as_dead(
+    client: Client, engine: PictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = upload(client)
+    kind = kind_named("picture")
+
+    class Killed(BaseException):
+        """What the process dies of: nothing after it runs."""
+
+    def die(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    monkeypatch.setattr(engine, "detect_objects", die)
+    for _ in range(3):
+        [claim] = jobs.claim_next(owner="test", among=[kind], limit=1)
+        with pytest.raises(Killed):
+            run(claim, stopping=threading.Event())
+        Upload.objects.update(lease_expires_at="2020-01-01T00:00:00Z")
+        jobs.sweep()
+    dead = client.get(answered["links"]["self"]).json()
+    assert dead["state"] == "dead"
+    assert "retry" in dead["error"]["message"]
+    assert jobs.claim_next(owner="test", among=[kind], limit=1) == []
+    monkeypatch.undo()
+    assert client.post(f"{answered['links']['self']}/retry").status_code == 202
+    work()
+    assert client.get(answered["links"]["self"]).json()["state"] == "done"
+
+
+def test_the_list_is_newest_first_and_filtered_by_state_and_label(client: Client) -> None:
+    upload(client, picture("red"))
+    work()
+    upload(client, picture("green"))
+    listed = client.get(API).json()["results"]
+    assert [row["state"] for row in listed] == ["queued", "done"]
+    assert len(client.get(API, {"state": "done"}).json()["results"]) == 1
+    assert len(client.get(API, {"label": "red"}).json()["results"]) == 1
+    assert client.get(API, {"label": "re"}).json()["results"] == []
+    assert client.get(API, {"state": "lost"}).json()["field"] == "state"
+
+
+def test_the_list_comes_in_pages(client: Client) -> None:
+    for _ in range(3):
+        upload(client)
+    first = client.get(API, {"page_size": 2}).json()
+    assert len(first["results"]) == 2
+    second = client.get(first["next"]).json()
+    ids = {row["id"] for row in first["results"] + second["results"]}
+    assert len(ids) == 3
+
+
+def test_events_tell_progress_and_end_with_done(client: Client) -> None:
+    answered = upload(client)
+    response = client.get(answered["links"]["events"])
+    assert response["Content-Type"] == "text/event-stream"
+    body = iter(response.streaming_content)
+    assert next(body).startswith(b"retry:")
+    first = next(body).decode()
+    assert first.startswith("event: progress\n")
+    assert json.loads(first.split("data: ")[1])["state"] == "queued"
+    work()
+    last = list(body)[-1].decode()
+    response.close()
+    assert last.startswith("event: done\n")
+    assert json.loads(last.split("data: ")[1])["state"] == "done"
+
+
+def test_more_event_streams_than_allowed_are_told_to_poll(client: Client, settings: Any) -> None:
+    address = upload(client)["links"]["events"]
+    open_streams = [client.get(address) for _ in range(settings.UPLOAD_EVENT_STREAMS)]
+    refused = client.get(address)
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused["Retry-After"]
+    for response in open_streams:
+        response.close()
+    again = client.get(address)
+    assert again.status_code == 200
+    again.close()
+
+
+def test_the_overlay_and_the_annotated_picture_show_what_is_over_the_threshold(
+    client: Client,
+) -> None:
+    answered = upload(client, picture("red", size=(200, 100)))
+    work()
+    address = answered["links"]["self"]
+    overlay = client.get(f"{address}/overlay.svg").content.decode()
+    assert 'viewBox="0 0 200 100"' in overlay
+    assert "red 90%" in overlay
+    assert "speck" in overlay
+    assert "speck" not in client.get(f"{address}/overlay.svg?threshold=0.5").content.decode()
+    with Image.open(io.BytesIO(client.get(f"{address}/annotated.png").content)) as image:
+        assert image.format == "PNG"
+        assert len(image.getcolors(100_000) or ()) > 1
+    assert client.get(f"{address}/overlay.svg?threshold=2").json()["field"] == "threshold"
+
+
+def test_a_picture_that_is_not_processed_yet_has_no_file_to_show(client: Client) -> None:
+    assert client.get(f"{upload(client)['links']['self']}/picture").status_code == 404
+
+
+def begin(client: Client, content: bytes, name: str = "photo.jpg") -> str:
+    response = client.post(
+        f"{API}/resumable",
+        HTTP_UPLOAD_LENGTH=str(len(content)),
+        HTTP_UPLOAD_METADATA=f"filename {b64encode(name.encode()).decode()}",
+        **TUS,
+    )
+    assert response.status_code == 201, response.content
+    return str(response["Location"])
+
+
+def part(client: Client, location: str, offset: int, data: bytes) -> Any:
+    return client.patch(location, data, content_type=PART, HTTP_UPLOAD_OFFSET=str(offset), **TUS)
+
+
+def test_a_file_sent_in_parts_becomes_an_upload_with_its_last_byte(client: Client) -> None:
+    content = picture("green", size=(640, 480))
+    location = begin(client, content)
+    assert part(client, location, 0, content[:1000])["Upload-Offset"] == "1000"
+    assert client.head(location, **TUS)["Upload-Offset"] == "1000"
+    last = part(client, location, 1000, content[1000:])
+    assert last.status_code == 204
+    row = Upload.objects.get(pk=last["Discern-Upload"])
+    assert (row.name, row.bytes) == ("photo.jpg", len(content))
+    assert storing.read(row.original) == content
+    assert Part.objects.count() == 0
+    work()
+    assert client.get(last["Content-Location"]).json()["state"] == "done"
+
+
+def test_a_part_that_does_not_follow_is_409_and_nothing_is_stored(client: Client) -> None:
+    content = picture()
+    location = begin(client, content)
+    part(client, location, 0, content[:100])
+    response = part(client, location, 50, content[50:])
+    assert (response.status_code, response.json()["code"]) == (409, "offset_mismatch")
+    assert client.head(location, **TUS)["Upload-Offset"] == "100"
+
+
+def test_a_part_past_the_announced_length_is_413(client: Client) -> None:
+    location = begin(client, picture())
+    response = part(client, location, 0, picture() + b"more")
+    assert response.status_code == 413
+    assert client.head(location, **TUS)["Upload-Offset"] == "0"
+
+
+def test_a_resumed_file_that_is_no_picture_is_refused_and_forgotten(client: Client) -> None:
+    location = begin(client, b"<html>" * 10)
+    response = part(client, location, 0, b"<html>" * 10)
+    assert response.status_code == 415
+    assert ResumableUpload.objects.count() == Upload.objects.count() == 0
+
+
+def test_a_resumable_upload_is_private_expires_and_can_be_given_up(
+    client: Client, stranger: Client
+) -> None:
+    location = begin(client, picture())
+    assert stranger.head(location, **TUS).status_code == 404
+    assert part(stranger, location, 0, b"x").status_code == 404
+    assert client.delete(location, **TUS).status_code == 204
+    assert client.head(location, **TUS).status_code == 404
+    location = begin(client, picture())
+    ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
+    assert client.head(location, **TUS).status_code == 404
+    assert housekeeping.clean()["unfinished uploads"] == 1
+
+
+def test_the_protocol_s_version_is_asked_for_and_stated(client: Client) -> None:
+    refused = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="5")
+    assert (refused.status_code, refused["Tus-Resumable"]) == (400, "1.0.0")
+    described = client.options(f"{API}/resumable")
+    assert described.status_code == 204
+    assert "creation" in described["Tus-Extension"]
+
+
+@pytest.mark.parametrize("length", ["", "0", "-5", "x", str(10**12)])
+def test_an_impossible_length_is_refused(client: Client, length: str) -> None:
+    response = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH=length, **TUS)
+    assert 400 <= response.status_code < 500
+    assert response.json()["field"] == "Upload-Length"
+
+
+def test_files_of_no_row_are_cleaned_away_once_they_are_old(
+    client: Client, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datetime
+
+    kept = upload(client)
+    orphan = uuid.uuid4()
+    storing.write(f"pictures/{orphan.hex[:2]}/{orphan.hex}/original", b"left by a crash")
+    assert housekeeping.clean()["files of no upload"] == 0
+    monkeypatch.setattr(housekeeping, "MIN_AGE", datetime.timedelta(0))
+    assert housekeeping.clean()["files of no upload"] == 1
+    assert storing.read(Upload.objects.get(pk=kept["id"]).original) == picture()
+
+
+def test_the_row_and_its_message_wait_for_the_transaction_to_commit(owner: User) -> None:
+    from django.db import transaction
+
+    assert connection.in_atomic_block is False
+
+    def accept_and_fail() -> None:
+        with transaction.atomic():
+            services.accept(owner=owner, files=[SimpleUploadedFile("a.jpg", picture())])
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        accept_and_fail()
+    assert Upload.objects.count() == 0
