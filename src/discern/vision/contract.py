@@ -47,7 +47,7 @@ class ImageLimits:
     max_side: int = MAX_IMAGE_SIDE
     max_frames: int = MAX_IMAGE_FRAMES
     max_scans: int = MAX_JPEG_SCANS
-    cpu_s: float = 0.8
+    cpu_s: float = 0.6
     wall_s: float = 5.0
     memory_bytes: int = 1024 * 1024 * 1024
 
