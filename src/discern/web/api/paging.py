@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from rest_framework.pagination import CursorPagination, LimitOffsetPagination
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from discern.errors import InvalidInput
 
@@ -18,11 +21,16 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "page_size"
     ordering = ("-created_at", "-id")
 
-    def decode_cursor(self, request: Any) -> Any:
-        token = request.query_params.get(self.cursor_query_param, "")
-        if "\x00" in token:  # PostgreSQL refuses it with an error of its own
-            raise InvalidInput("'cursor' is not one this API gave out.", field="cursor")
-        return super().decode_cursor(request)
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValidationError, ValueError, OverflowError):
+            # It decoded, but to no moment in time: somebody made it up.
+            raise InvalidInput(
+                "'cursor' is not one that this API gave out.", field="cursor"
+            ) from None
 
 
 class ByOffset(LimitOffsetPagination):

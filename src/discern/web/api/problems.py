@@ -85,8 +85,20 @@ def problem(
 
 def problem_of(error: DiscernError, *, request_id: str | None = None) -> dict[str, Any]:
     """The problem document of a core error."""
-    code = error.code if error.code in STATUS_BY_CODE else "internal_error"
-    return problem(code, error.message, field=error.field, limit=error.limit, request_id=request_id)
+    return problem(
+        error.code,
+        error.message,
+        status=_status_of(error),
+        field=error.field,
+        limit=error.limit,
+        request_id=request_id,
+    )
+
+
+def _status_of(error: DiscernError) -> HTTPStatus:
+    """An app's own error that is not in the table has the status of what it is a kind of."""
+    codes = (getattr(cls, "code", "") for cls in type(error).__mro__)
+    return next(STATUS_BY_CODE[code] for code in codes if code in STATUS_BY_CODE)
 
 
 def retry_after(error: DiscernError) -> int | None:

@@ -1,0 +1,114 @@
+"""A running site: ``discern.web.serve`` on a loopback port, on SQLite, in its own folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT_S = 60.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class LiveSite:
+    """Migrated, with a person named ada and her key. Use it as a context manager."""
+
+    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        own = {
+            "DISCERN_HOME": str(home),
+            "DISCERN_WEB_PORT": str(self.port),
+            "DISCERN_RATE_SIGN_IN": "1000/minute",
+            "DISCERN_DEMO": "1",
+            "DJANGO_SETTINGS_MODULE": "tests.web.settings",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("DISCERN_", "PROMETHEUS"))}
+        self.environment = {**kept, **own, **(settings or {})}
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> LiveSite:
+        self.manage("migrate", "--no-input", "--verbosity=0")
+        self.sign_in = dict(
+            line.split(": ", 1) for line in self.manage("make_demo").strip().splitlines()
+        )
+        self.key = self.manage("create_key", "demo").strip()
+        self.start("discern.web.serve")
+        self._wait_until_live()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self._processes):
+            self.end(process)
+
+    def manage(self, *arguments: str) -> str:
+        """Runs a management command and returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "discern.web", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(
+        self, module: str, *arguments: str, settings: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Starts one of the site's programs; its log goes to a file in the home folder."""
+        with (self.home / f"{module}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                env={**self.environment, **(settings or {})},
+                stdout=log,
+                stderr=log,
+            )
+        self._processes.append(process)
+        return process
+
+    def log(self, module: str) -> str:
+        return (self.home / f"{module}.log").read_text()
+
+    def end(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+        """Stops a program and returns its status."""
+        if process.poll() is None:
+            process.send_signal(number)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process in self._processes:
+            self._processes.remove(process)
+        return process.returncode
+
+    def client(self, *, key: bool = True) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.key}"} if key else {}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=30.0)
+
+    def _wait_until_live(self) -> None:
+        limit = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < limit:
+            try:
+                if httpx.get(f"{self.address}/health/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(self.log("discern.web.serve"))
