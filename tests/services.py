@@ -1,0 +1,324 @@
+"""Real PostgreSQL, Redis, RabbitMQ and Prometheus for tests: on loopback, on ports and in folders
+of their own, as an unprivileged user where they insist on one, stopped by process id."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Final, TypeVar
+
+START_TIMEOUT_S: Final = 60.0
+STOP_TIMEOUT_S: Final = 20.0
+ServiceT = TypeVar("ServiceT", bound="Service")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def find_program(name: str, *folders: str) -> str | None:
+    """The newest program of that name in PATH or in ``folders`` (patterns)."""
+    found = shutil.which(name)
+    for pattern in folders:
+        matches = sorted(Path("/").glob(f"{pattern.lstrip('/')}/{name}"))
+        found = str(matches[-1]) if matches else found
+    return found
+
+
+class Service(ABC):
+    """One program with its data. Use it as a context manager; ``kill`` and ``start`` again are
+    for tests of what happens when it goes away."""
+
+    user: str | None = None
+
+    def __init__(self) -> None:
+        # Not below pytest's folders: another user's program must be able to walk there.
+        self.folder = Path(tempfile.mkdtemp(prefix="discern-service-"))
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        if self.user is not None and os.geteuid() == 0:
+            entry = pwd.getpwnam(self.user)
+            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
+
+    @staticmethod
+    @abstractmethod
+    def missing() -> str | None:
+        """Why the service cannot run here, or None."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What to start, in the foreground."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it can be used."""
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
+        """Makes the data folder, once."""
+
+    def __enter__(self: ServiceT) -> ServiceT:
+        self.prepare()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                env={**os.environ, **self.environment()},
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                user=self.user if os.geteuid() == 0 else None,
+            )
+        limit = time.monotonic() + START_TIMEOUT_S
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > limit:
+                text = (self.folder / "log").read_text(errors="replace")
+                raise AssertionError(f"{type(self).__name__} did not start:\n{text[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        _signal(process.pid, number)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            _signal(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def kill(self) -> None:
+        """As a crash does it."""
+        self.stop(signal.SIGKILL)
+
+    def run(self, *command: str) -> str:
+        """Runs a helper program of the service as its user."""
+        done = subprocess.run(
+            command,
+            env={**os.environ, **self.environment()},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self.user if os.geteuid() == 0 else None,
+        )
+        if done.returncode:
+            raise AssertionError(f"{command[0]}: {done.stderr or done.stdout}")
+        return done.stdout
+
+
+class PostgreSQL(Service):
+    """A cluster of its own; ``url`` names an empty database."""
+
+    user = "postgres"
+    _folders = ("/usr/lib/postgresql/*/bin",)
+
+    @staticmethod
+    def missing() -> str | None:
+        found = find_program("initdb", *PostgreSQL._folders)
+        return None if found else "PostgreSQL is not installed (Debian: postgresql)"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://discern@127.0.0.1:{self.port}/discern"
+
+    def program(self, name: str) -> str:
+        found = find_program(name, *self._folders)
+        if found is None:
+            raise AssertionError(f"PostgreSQL has no {name}")
+        return found
+
+    def prepare(self) -> None:
+        self.run(
+            self.program("initdb"),
+            *("-D", str(self.folder / "data"), "-U", "discern", "-A", "trust"),
+            *("--encoding", "UTF8", "--no-locale"),
+        )
+
+    def command(self) -> list[str]:
+        return [
+            self.program("postgres"),
+            *("-D", str(self.folder / "data"), "-p", str(self.port), "-k", str(self.folder)),
+            *("-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"),
+        ]
+
+    def answers(self) -> bool:
+        psql = [self.program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "discern"]
+        found = subprocess.run(
+            [*psql, "-d", "postgres", "-tAc", "select datname from pg_database"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.returncode:
+            return False
+        if "discern" not in found.stdout.split():
+            self.run(*psql, "-d", "postgres", "-c", "create database discern")
+        return True
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        super().stop(number)
+
+
+class Redis(Service):
+    """A broker that forgets when it is killed, as most are set up."""
+
+    @staticmethod
+    def missing() -> str | None:
+        return None if find_program("redis-server") else "Redis is not installed (redis-server)"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        return [
+            "redis-server",
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
+            *("--save", "", "--appendonly", "no"),
+        ]
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+class RabbitMQ(Service):
+    """A node of its own, with a port mapper of its own."""
+
+    user = "rabbitmq"
+    _folders = ("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mapper_port, self._distribution_port = free_port(), free_port()
+        self._name = f"discern{self.port}@localhost"
+
+    @staticmethod
+    def missing() -> str | None:
+        found = find_program("rabbitmq-server", *RabbitMQ._folders)
+        return None if found else "RabbitMQ is not installed (rabbitmq-server)"
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": self._name,
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "ERL_EPMD_PORT": str(self._mapper_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+
+    def prepare(self) -> None:
+        (self.folder / "plugins").write_text("[].\n")
+        (self.folder / "plugins").chmod(0o644)
+
+    def command(self) -> list[str]:
+        found = find_program("rabbitmq-server", *self._folders)
+        if found is None:
+            raise AssertionError("RabbitMQ is not installed")
+        return [found]
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.settimeout(2)
+                connection.sendall(b"AMQP\x00\x00\x09\x01")
+                return bool(connection.recv(1))
+        except OSError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        # The port mapper is a daemon that the node leaves behind.
+        subprocess.run(
+            ["epmd", "-port", str(self._mapper_port), "-kill"],
+            env={**os.environ, **self.environment()},
+            capture_output=True,
+            check=False,
+        )
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Prometheus(Service):
+    """Scrapes ``targets`` (job name -> host:port/path) every second."""
+
+    def __init__(self, targets: dict[str, str], *, rules: Path | None = None) -> None:
+        super().__init__()
+        self._targets = targets
+        self._rules = rules
+
+    @staticmethod
+    def missing() -> str | None:
+        return None if find_program("prometheus") else "Prometheus is not installed (prometheus)"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def prepare(self) -> None:
+        lines = ["global:", "  scrape_interval: 1s", "  evaluation_interval: 1s"]
+        if self._rules is not None:
+            lines += ["rule_files:", f"  - {self._rules}"]
+        lines.append("scrape_configs:")
+        for job, target in self._targets.items():
+            address, _, path = target.partition("/")
+            lines += [f"  - job_name: {job}", f"    metrics_path: /{path or 'metrics'}"]
+            lines += ["    static_configs:", f"      - targets: ['{address}']"]
+        (self.folder / "prometheus.yml").write_text("\n".join(lines) + "\n")
+
+    def command(self) -> list[str]:
+        return [
+            "prometheus",
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"GET /-/ready HTTP/1.0\r\n\r\n")
+                return b" 200 " in connection.recv(64)
+        except OSError:
+            return False
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
