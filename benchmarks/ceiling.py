@@ -25,7 +25,8 @@ WAITING: Final = 64
 
 
 def measure(seconds: float) -> dict[str, Any]:
-    """For each kind, texts/s by batch size; ``seconds`` is for one kind. ``answer`` is what the model says of the text that every server is asked first."""
+    """For each kind, texts/s by batch size; ``seconds`` is for one kind. ``answer`` is what
+    the model says of the text that every server is asked first."""
     models = [Sentiment(1) for _ in range(len(os.sched_getaffinity(0)))]
     result: dict[str, Any] = {"answer": models[0].analyze([ASKED])[0]}
     for kind in KINDS:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import resource
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ class Outcome:
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     refused_with_retry_after: int = 0
+    refusals: list[float] = field(default_factory=list)
+    stopped_at: float = 0.0
     failures: Counter[str] = field(default_factory=Counter)
     last_body: bytes = b""
     instants: list[tuple[float, float, int]] = field(default_factory=list)
@@ -193,7 +196,7 @@ class Generator:
                 busy.add(task)
                 task.add_done_callback(busy.discard)
             await asyncio.sleep(0.001)
-        # How long the backlog takes to drain is the recovery, which the caller watches.
+        outcome.stopped_at = perf_counter()
         if busy:
             await asyncio.wait(busy, timeout=ANSWER_TIMEOUT_S)
         for connection in idle:
@@ -253,6 +256,7 @@ class Generator:
             outcome.last_body = body
         elif status in REFUSED:
             outcome.refused_with_retry_after += retry_after
+            outcome.refusals.append(took)
         if keep:
             outcome.instants.append((began, took, status))
         return connection
@@ -283,6 +287,8 @@ def summary(outcome: Outcome, elapsed: float, sent: int, cpu_s: float) -> dict[s
         "requests_per_s": round(answered / elapsed, 2),
         "p50_ms": _percentile(latencies, 0.50),
         "p99_ms": _percentile(latencies, 0.99),
+        "refused_p99_ms": _percentile(sorted(outcome.refusals), 0.99),
+        "stopped_at": outcome.stopped_at,
         "generator_cpu_s": round(cpu_s, 3),
         "last_body": outcome.last_body[:2000].decode("utf-8", "replace"),
         "instants": outcome.instants,
@@ -310,4 +316,6 @@ async def serve_lines() -> None:
 if __name__ == "__main__":
     import uvloop
 
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     uvloop.run(serve_lines())

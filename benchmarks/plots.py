@@ -12,14 +12,20 @@ _PEER: Final = "#8a94a6"
 _KINDS: Final = {"short": "short, 20 tokens", "long": "long, 150 tokens", "mixed": "mixed"}
 
 
-def serving(result: dict[str, Any], path: Path) -> None:
-    """Requests per second at the most clients, one panel for each kind of text."""
+def _pyplot() -> Any:
+    # Imported when it is first needed: the figures do not depend on a plotting library.
     import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "discern"
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot
 
+    return pyplot
+
+
+def serving(result: dict[str, Any], path: Path) -> None:
+    """Requests per second at the most clients, one panel for each kind of text."""
+    plt = _pyplot()
     kinds = [kind for kind in _KINDS if _bars(result, kind)]
     figure, panels = plt.subplots(1, len(kinds), figsize=(4.2 * len(kinds), 4.4), squeeze=False)
     for axes, kind in zip(panels[0], kinds, strict=True):
@@ -67,3 +73,25 @@ def _color(name: str) -> str:
     if name.startswith("blog"):
         return _BLOG
     return {"discern": _OURS, "discern-web": _WEB}.get(name, _PEER)
+
+
+def soak(result: dict[str, Any], path: Path) -> None:
+    """Memory over the run."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(7.0, 2.8))
+    minutes = [each["minute"] for each in result["samples"]]
+    for field, color in (("pss_mb", _OURS), ("rss_mb", _PEER)):
+        values = [each[field] for each in result["samples"]]
+        axes.plot(minutes, values, color=color, label=field[:3].upper())
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("minutes")
+    axes.set_ylabel("MB")
+    axes.set_title(
+        f"Memory of the {result['server']}, {result['requests']:,} requests", fontsize=10
+    )
+    axes.legend(frameon=False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

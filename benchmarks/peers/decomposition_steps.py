@@ -1,0 +1,122 @@
+"""The steps between the tutorial's pipeline and a batched small model, measured without a server.
+
+``export FOLDER`` writes a DistilBERT with random weights as ONNX, float and int8. ``measure STEP
+SECONDS BATCH`` reads texts, one a line, from standard input and prints how many a second one
+process answers, ``BATCH`` at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from sentiment import Sentiment
+
+Analyze = Callable[[list[str]], object]
+
+
+def export(folder: Path) -> None:
+    """``float/`` and ``int8/``, each with ``model.onnx`` and the tokenizer."""
+    import torch
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    torch.manual_seed(0)
+    config = DistilBertConfig(num_labels=3, attn_implementation="eager")
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = DistilBertForSequenceClassification(config)
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            # A mask of four axes passes through as it is, where building one cannot be traced.
+            mask = (1.0 - attention_mask[:, None, None, :].float()) * -1e4
+            return self.network(input_ids=input_ids, attention_mask=mask).logits
+
+    for name in ("float", "int8"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(os.environ["BENCH_MODEL"]) / "tokenizer.json", folder / name)
+    ids = torch.randint(1000, 20000, (2, 12))
+    axes = {0: "batch", 1: "tokens"}
+    warnings.simplefilter("ignore")
+    torch.onnx.export(
+        Logits().eval(),
+        (ids, torch.ones_like(ids)),
+        str(folder / "float" / "model.onnx"),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["logits"],
+        dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    quantize_dynamic(
+        folder / "float" / "model.onnx",
+        folder / "int8" / "model.onnx",
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+    )
+
+
+def pipeline_step() -> Analyze:
+    """The tutorial's own line of code."""
+    import torch
+
+    torch.set_num_threads(1)
+    from blog_app import analyzer
+
+    return analyzer
+
+
+def torch_step() -> Analyze:
+    """The same network without the pipeline around it."""
+    import torch
+
+    torch.set_num_threads(1)
+    from blog_app import network, tokenizer
+
+    def analyze(texts: list[str]) -> object:
+        with torch.inference_mode():
+            inputs = tokenizer(texts, return_tensors="pt", padding=True)
+            logits = network(inputs["input_ids"], inputs["attention_mask"]).logits
+            return logits.softmax(-1).tolist()
+
+    return analyze
+
+
+def onnx_step() -> Analyze:
+    """Whatever ``BENCH_MODEL`` holds, in ONNX Runtime."""
+    return Sentiment(1).analyze
+
+
+STEPS = {"pipeline": pipeline_step, "torch": torch_step, "onnx": onnx_step}
+
+
+def measure(analyze: Analyze, texts: list[str], seconds: float, batch: int) -> float:
+    """Texts per second after a warm-up of a fifth of the time."""
+    done, at = 0, 0
+    began = time.perf_counter()
+    warm = began + seconds / 5
+    end = began + seconds * 6 / 5
+    while (now := time.perf_counter()) < end:
+        if done == 0 and now >= warm:
+            began = now
+        analyze(texts[at : at + batch])
+        done += batch if now >= warm else 0
+        at = (at + batch) % len(texts)
+    return done / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "export":
+        export(Path(sys.argv[2]))
+    else:
+        step, seconds, batch = sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+        lines = sys.stdin.read().splitlines()
+        print(json.dumps(measure(STEPS[step](), lines, seconds, batch)))
