@@ -1,0 +1,1 @@
+"""Makes Discern's model bundles. Only this package imports torch; ``discern`` never imports it."""

@@ -1,0 +1,1 @@
+"""Trains, calibrates, quantizes and packs the sentiment bundle."""

@@ -1,0 +1,59 @@
+"""Packs a trained network into a bundle folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+PREPROCESSING: dict[str, Any] = {
+    "normalize": "v1",
+    "max_tokens": 192,
+    "stride": 142,
+    "merge": "mean_logit",
+}
+
+
+def save_tokenizer(source: Path, target: Path) -> None:
+    """Copies a ``tokenizer.json`` without the padding and truncation some carry."""
+    tokenizer = Tokenizer.from_file(str(source))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.save(str(target), pretty=False)
+
+
+def write_manifest(folder: Path, fields: Mapping[str, Any], tables: Mapping[str, Any]) -> None:
+    """Writes ``manifest.toml`` with the digest of each file beside it.
+
+    ``fields`` are the manifest's plain keys, ``tables`` its ``[preprocessing]``, ``[quality]``
+    and ``[speed]``.
+    """
+    lines = [f"{key} = {_toml(value)}" for key, value in fields.items()]
+    for path in sorted(folder.iterdir()):
+        if path.name == "manifest.toml" or not path.is_file():
+            continue
+        data = path.read_bytes()
+        lines += ["", "[[files]]", f"path = {_toml(path.name)}", f"bytes = {len(data)}"]
+        lines.append(f'sha256 = "{hashlib.sha256(data).hexdigest()}"')
+    for name, table in tables.items():
+        lines += ["", f"[{name}]"]
+        lines += [f"{_key(key)} = {_toml(value)}" for key, value in table.items()]
+    (folder / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; strings as JSON strings, which TOML's basic strings contain."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
+        return "{ " + inner + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

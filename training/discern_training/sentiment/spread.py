@@ -1,0 +1,71 @@
+"""How far identity words move the mood: the largest difference of the positive probability
+between sentences that differ in that word alone."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Probabilities = Callable[[Sequence[str]], NDArray[np.float32]]
+_WORDS = Path(__file__).parent / "lexicon" / "spread.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One group of interchangeable words: the largest and the mean, over its sentences, of
+    the highest minus the lowest positive probability; and the sentence that was worst."""
+
+    group: str
+    sentences: int
+    largest: float
+    mean: float
+    worst: str
+
+
+def own_sentences() -> Iterator[tuple[str, str, list[str]]]:
+    """(group, sentence with a gap, texts) of the built-in list; ``... unseen`` groups add the
+    words that no training lexicon holds."""
+    for group, table in tomllib.loads(_WORDS.read_text(encoding="utf-8")).items():
+        for sentence in table["sentences"]:
+            texts = [sentence.replace("{}", word) for word in table["words"]]
+            yield group, sentence, texts
+            if table["unseen"]:
+                more = [sentence.replace("{}", word) for word in table["unseen"]]
+                yield f"{group}, with unseen words", sentence, texts + more
+
+
+def equity_corpus(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """The same of the Equity Evaluation Corpus (Kiritchenko and Mohammad 2018): sentences equal
+    but for the person."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            groups[row["Template"], row["Emotion word"]].append(row["Sentence"])
+    for (template, word), texts in groups.items():
+        yield "equity evaluation corpus", f"{template} [{word}]", texts
+
+
+def measure(
+    items: Iterator[tuple[str, str, list[str]]], probabilities: Probabilities, positive: int = 2
+) -> list[Spread]:
+    """The spread of each group, by a model's probabilities [texts, labels]."""
+    listed = list(items)
+    scores = probabilities([text for _, _, texts in listed for text in texts])[:, positive]
+    found: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    start = 0
+    for group, _, texts in listed:
+        part = scores[start : start + len(texts)]
+        start += len(texts)
+        low, high = texts[int(part.argmin())], texts[int(part.argmax())]
+        found[group].append((float(part.max() - part.min()), f"{low} / {high}"))
+    return [
+        Spread(group, len(rows), max(rows)[0], sum(r[0] for r in rows) / len(rows), max(rows)[1])
+        for group, rows in found.items()
+    ]
