@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import urllib3
 
@@ -20,6 +20,8 @@ from discern.errors import (
     error_from_dict,
 )
 from discern.text.contract import Sentiment, check_texts
+
+T = TypeVar("T")
 
 DEFAULT_TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 2.0
@@ -143,7 +145,7 @@ def _decode(response: urllib3.BaseHTTPResponse) -> Any:
     raise _strange(f"status {response.status}")
 
 
-def _read(answer: Any, reader: Any, expected: int | None = None) -> Any:
+def _read(answer: Any, reader: Callable[[Any], list[T]], expected: int | None = None) -> list[T]:
     try:
         result = reader(answer)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from discern.catalog.manifest import Bundle
-from discern.catalog.store import Store
+from discern.catalog.store import Store, version_key
 from discern.engine.interface import ModelInfo
 from discern.engine.options import EngineOptions
 from discern.errors import DiscernError, ModelNotFound, ModelNotReady, Unavailable
@@ -91,14 +91,19 @@ class Residents:
             key = self._active.get(task)
             resident = self._residents.get(key) if key else None
             return resident.loaded if resident else None
+        loaded = self.peek_any(name, version)
+        return loaded if loaded and loaded.bundle.manifest.task == task else None
+
+    def peek_any(self, name: str, version: str | None = None) -> Loaded | None:
+        """A loaded model by name whatever its task, the newest version if none is named."""
         found = [
             resident.loaded
             for (known, its_version), resident in list(self._residents.items())
-            if known == name
-            and version in (None, its_version)
-            and resident.loaded.bundle.manifest.task == task
+            if known == name and version in (None, its_version)
         ]
-        return found[-1] if found else None
+        return max(
+            found, key=lambda loaded: version_key(loaded.bundle.manifest.version), default=None
+        )
 
     def peek_or_raise(
         self, task: str, name: str | None = None, version: str | None = None

@@ -1,0 +1,102 @@
+"""From ASGI to an endpoint and back: limits, token, counting, and every error as JSON."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from discern.errors import Cancelled, DiscernError, InvalidInput
+from discern.model_server.exchange import (
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    StreamReply,
+    error_reply,
+)
+from discern.model_server.server import Server
+from discern.model_server.statuses import outcome_of
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[Server, Request], Awaitable[Reply | StreamReply]]
+ErrorWriter = Callable[[DiscernError], Reply]
+
+
+class MethodNotAllowed(InvalidInput):
+    """The path is right, the method is not; known only to this door."""
+
+    code = "method_not_allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row of the route table.
+
+    Args:
+        path: as Starlette writes it, parameters in braces.
+        handlers: method -> coroutine function ``(server, request)``.
+        name: under which its requests are counted; None leaves them uncounted.
+        guarded: asks for the token, and is refused while draining or overloaded.
+        write_error: how its errors look.
+    """
+
+    path: str
+    handlers: Mapping[str, Handler]
+    name: str | None = None
+    guarded: bool = True
+    write_error: ErrorWriter = error_reply
+
+
+class Door:
+    """The ASGI application of one endpoint."""
+
+    def __init__(self, endpoint: Endpoint, server: Server) -> None:
+        self._endpoint = endpoint
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        server, endpoint = self._server, self._endpoint
+        server.entered()
+        outcome = "ok"
+        try:
+            try:
+                reply = await self._answer(scope, receive)
+            except DiscernError as error:
+                outcome = outcome_of(error)
+                if isinstance(error, Cancelled):
+                    return
+                reply = endpoint.write_error(error)
+                if outcome == "failed":
+                    _log.error("%s failed: %s", scope["path"], error, exc_info=error)
+            except Exception:
+                outcome = "failed"
+                _log.exception("%s failed", scope["path"])
+                reply = endpoint.write_error(DiscernError("The server failed on this request."))
+            await reply.send(send)
+        except BaseException:
+            outcome = "cancelled"
+            raise
+        finally:
+            server.left()
+            if endpoint.name is not None:
+                server.metrics.ended(endpoint.name, outcome)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply | StreamReply:
+        server, endpoint = self._server, self._endpoint
+        settings = server.settings
+        request = Request(
+            scope,
+            receive,
+            max_body_bytes=settings.max_body_bytes,
+            max_request_s=settings.max_request_s,
+        )
+        server.admit(request, guarded=endpoint.guarded)
+        handler = endpoint.handlers.get(scope["method"])
+        if handler is None:
+            allowed = ", ".join(sorted(endpoint.handlers))
+            raise MethodNotAllowed(f"Use {allowed} here.", field="method")
+        return await handler(server, request)

@@ -1,0 +1,15 @@
+"""The route table: one module for each domain of endpoints, each with its own ``ENDPOINTS``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from discern.model_server.door import Endpoint
+from discern.model_server.endpoints import health, models, text, unknown
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *text.ENDPOINTS,
+    *health.ENDPOINTS,
+    *models.ENDPOINTS,
+    *unknown.ENDPOINTS,
+)

@@ -1,0 +1,210 @@
+"""One request and its reply, read from and written to ASGI with as little in between as can be."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from discern.engine.wire import DEADLINE_HEADER
+from discern.errors import Cancelled, DiscernError, InvalidInput, TooLarge, UnsupportedMedia
+from discern.model_server.statuses import status_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+JSON: Final = b"application/json"
+_DEADLINE: Final = DEADLINE_HEADER.lower().encode()
+_KNOWN: Final = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"inference-header-content-length",
+        _DEADLINE,
+    }
+)
+
+
+class Request:
+    """What an endpoint sees of one HTTP request."""
+
+    __slots__ = ("_max_body_bytes", "deadline", "headers", "receive", "scope", "started")
+
+    def __init__(
+        self, scope: Scope, receive: Receive, *, max_body_bytes: int, max_request_s: float
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.headers: dict[bytes, bytes] = {
+            name: value for name, value in scope["headers"] if name in _KNOWN
+        }
+        self._max_body_bytes = max_body_bytes
+        self.started = time.monotonic()
+        self.deadline = self.started + min(self._time_left(max_request_s), max_request_s)
+
+    @property
+    def path_params(self) -> dict[str, str]:
+        params: dict[str, str] = self.scope.get("path_params", {})
+        return params
+
+    def _time_left(self, default: float) -> float:
+        given = self.headers.get(_DEADLINE)
+        if given is None:
+            return default
+        try:
+            seconds = float(given)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf"):
+            raise InvalidInput(
+                f"The header {DEADLINE_HEADER} must be a number of seconds.", field=DEADLINE_HEADER
+            )
+        return seconds
+
+    async def body(self) -> bytes:
+        """The whole body, unpacked if it came compressed.
+
+        Raises:
+            TooLarge: over the limit, before or after unpacking.
+            Cancelled: the client went away while sending.
+        """
+        length = self.headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._max_body_bytes:
+            raise self._too_large()
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise Cancelled("The client went away.")
+        data: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            data = await self._rest(data)
+        if len(data) > self._max_body_bytes:
+            raise self._too_large()
+        encoding = self.headers.get(b"content-encoding")
+        return data if encoding is None else self._unpack(data, encoding)
+
+    async def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            InvalidInput: it is not JSON in UTF-8.
+        """
+        return parse_json(await self.body())
+
+    async def _rest(self, first: bytes) -> bytes:
+        chunks, size = [first], len(first)
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Cancelled("The client went away.")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._max_body_bytes:
+                raise self._too_large()
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+
+    def _unpack(self, data: bytes, encoding: bytes) -> bytes:
+        # gzip and zlib frames are told apart by their first bytes (wbits 32 + 15).
+        if encoding in (b"gzip", b"deflate"):
+            unpacker = zlib.decompressobj(wbits=47)
+            try:
+                unpacked = unpacker.decompress(data, self._max_body_bytes + 1)
+            except zlib.error:
+                raise InvalidInput("The body is not compressed as its header says.") from None
+            if len(unpacked) > self._max_body_bytes:
+                raise self._too_large()
+            if not unpacker.eof:
+                raise InvalidInput("The compressed body is cut off.")
+            return unpacked
+        if encoding == b"identity":
+            return data
+        raise UnsupportedMedia("Bodies may be compressed with gzip or deflate.", field="body")
+
+    def _too_large(self) -> TooLarge:
+        limit = self._max_body_bytes
+        return TooLarge(f"The body is larger than {limit:,} bytes.", field="body", limit=limit)
+
+
+@dataclass(slots=True)
+class Reply:
+    """A status, a body and further headers."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: bytes = JSON
+    headers: Headers = field(default_factory=list)
+
+    async def send(self, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status,
+                "headers": [
+                    (b"content-type", self.content_type),
+                    (b"content-length", b"%d" % len(self.body)),
+                    *self.headers,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body})
+
+
+@dataclass(slots=True)
+class StreamReply:
+    """A body that is sent as it is made; the connection ends with the stream."""
+
+    chunks: AsyncIterator[bytes]
+    content_type: bytes
+
+    async def send(self, send: Send) -> None:
+        headers = [(b"content-type", self.content_type)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for chunk in self.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def json_reply(value: Any, status: int = 200) -> Reply:
+    """A reply with a JSON body; NumPy numbers may be in it."""
+    return Reply(orjson.dumps(value), status)
+
+
+def error_reply(error: DiscernError) -> Reply:
+    """``{"error": {code, message, field, limit, retry_after_s}}``."""
+    reply = json_reply({"error": error.to_dict()}, status_of(error))
+    reply.headers = error_headers(error)
+    return reply
+
+
+def error_headers(error: DiscernError) -> Headers:
+    """Headers that belong to an error whatever its body looks like."""
+    headers: Headers = []
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    if error.code == "unauthorized":
+        headers.append((b"www-authenticate", b"Bearer"))
+    if error.code == "draining":
+        headers.append((b"connection", b"close"))
+    return headers
+
+
+def parse_json(data: bytes) -> Any:
+    """Reads JSON.
+
+    Raises:
+        InvalidInput: it is not JSON in UTF-8.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"The body is not JSON: {error}.", field="body") from None

@@ -1,0 +1,171 @@
+"""Newline-delimited JSON: texts in and moods out, in order, while the stream is still coming."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+
+from discern.engine.sentiment import LoadedSentiment
+from discern.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    DiscernError,
+    EmptyInput,
+    InferenceFailed,
+    InvalidInput,
+    Overloaded,
+    TooLarge,
+)
+from discern.model_server.exchange import Request
+from discern.model_server.server import Server
+from discern.model_server.statuses import outcome_of
+from discern.text.contract import MAX_TEXT_CHARS, Sentiment, check_text
+
+NDJSON: Final = b"application/x-ndjson"
+MAX_LINE_BYTES: Final = 12 * MAX_TEXT_CHARS + 4096
+"""A text in which every character is a pair of \\u escapes, and room for its id."""
+GROUP_LINES: Final = 32
+GROUPS_UNDER_WAY: Final = 4
+LONGEST_PAUSE_S: Final = 0.5
+
+Line = tuple[int, Any, str | DiscernError]
+"""Number of the line, the caller's id, and its text or what is wrong with it."""
+
+
+class LineStream:
+    """One streaming request. Each line is a JSON string or ``{"text": ..., "id": ...}``; each
+    answer carries the line's number as ``index`` and its ``id``, and either a mood or an
+    ``error``. A bad line costs only its own answer.
+
+    What is read ahead is bounded: a client that sends faster than the model reads is slowed down
+    by its own connection.
+    """
+
+    def __init__(self, server: Server, request: Request, loaded: LoadedSentiment) -> None:
+        self._server = server
+        self._request = request
+        self._loaded = loaded
+        manifest = loaded.bundle.manifest
+        self._model = {"name": manifest.name, "version": manifest.version}
+
+    async def replies(self) -> AsyncIterator[bytes]:
+        """The answers, some lines at a time."""
+        groups: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(GROUPS_UNDER_WAY)
+        reader = asyncio.create_task(self._read(groups))
+        try:
+            while (group := await groups.get()) is not None:
+                yield await group
+            await reader
+        finally:
+            reader.cancel()
+            while not groups.empty():
+                if (left := groups.get_nowait()) is not None:
+                    left.cancel()
+            with suppress(asyncio.CancelledError, DiscernError):
+                await reader
+
+    async def _read(self, groups: asyncio.Queue[asyncio.Task[bytes] | None]) -> None:
+        try:
+            async for lines in self._groups():
+                await groups.put(asyncio.create_task(self._answer(lines)))
+        finally:
+            with suppress(asyncio.CancelledError):
+                await groups.put(None)
+
+    async def _groups(self) -> AsyncIterator[list[Line]]:
+        number, rest, more = 0, b"", True
+        while more:
+            message = await self._request.receive()
+            if message["type"] == "http.disconnect":
+                raise Cancelled("The client went away.")
+            more = message.get("more_body", False)
+            *whole, rest = (rest + message.get("body", b"")).split(b"\n")
+            if not more:
+                whole, rest = [*whole, rest], b""
+            for start in range(0, len(whole), GROUP_LINES):
+                part = [line for line in whole[start : start + GROUP_LINES] if line.strip()]
+                if part:
+                    yield [(number + index, *read_line(line)) for index, line in enumerate(part)]
+                number += len(part)
+            if len(rest) > MAX_LINE_BYTES:
+                yield [(number, None, _line_too_long())]
+                return
+
+    async def _answer(self, lines: Sequence[Line]) -> bytes:
+        good = [(number, text) for number, _, text in lines if isinstance(text, str)]
+        moods: dict[int, Sentiment | DiscernError] = {}
+        if good:
+            answers = await self._moods([text for _, text in good])
+            moods = {number: mood for (number, _), mood in zip(good, answers, strict=True)}
+        written = []
+        for number, name, text in lines:
+            answer = moods[number] if isinstance(text, str) else text
+            written.append(orjson.dumps(self._line(number, name, answer)))
+        return b"\n".join(written) + b"\n"
+
+    async def _moods(self, texts: list[str]) -> Sequence[Sentiment | DiscernError]:
+        try:
+            return await self._patiently(texts)
+        except InferenceFailed as error:
+            if len(texts) == 1:
+                return [error]
+            return [mood for text in texts for mood in await self._moods([text])]
+        except DiscernError as error:
+            return [error] * len(texts)
+
+    async def _patiently(self, texts: list[str]) -> list[Sentiment]:
+        # A stream is slowed down where single requests are refused.
+        settings = self._server.settings
+        deadline = time.monotonic() + settings.max_request_s
+        while True:
+            steps = self._loaded.steps(texts, deadline)
+            try:
+                return await self._server.carry(
+                    steps, None, deadline=deadline, chars=sum(map(len, texts))
+                )
+            except Overloaded as error:
+                pause = min(error.retry_after_s or LONGEST_PAUSE_S, LONGEST_PAUSE_S)
+                if time.monotonic() + pause > deadline:
+                    raise DeadlineExceeded("The server stayed too busy.") from error
+                await asyncio.sleep(pause)
+
+    def _line(self, number: int, name: Any, answer: Sentiment | DiscernError) -> dict[str, Any]:
+        line: dict[str, Any] = {"index": number}
+        if name is not None:
+            line["id"] = name
+        outcome = outcome_of(answer) if isinstance(answer, DiscernError) else "ok"
+        self._server.metrics.ended("analyze_line", outcome)
+        if isinstance(answer, DiscernError):
+            line["error"] = answer.to_dict()
+            return line
+        line |= {"label": answer.label, "score": answer.score, "scores": answer.scores}
+        line |= {"windows": answer.windows, "tokens": answer.tokens, "model": self._model}
+        return line
+
+
+def read_line(line: bytes) -> tuple[Any, str | DiscernError]:
+    """A line's id and its text, or what is wrong with it."""
+    try:
+        if len(line) > MAX_LINE_BYTES:
+            raise _line_too_long()
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return None, InvalidInput(f"The line is not JSON: {error}.")
+    except DiscernError as error:
+        return None, error
+    name = value.get("id") if isinstance(value, Mapping) else None
+    try:
+        if isinstance(value, Mapping) and "text" not in value:
+            raise EmptyInput("'text' is missing.", field="text")
+        return name, check_text(value["text"] if isinstance(value, Mapping) else value)
+    except DiscernError as error:
+        return name, error
+
+
+def _line_too_long() -> TooLarge:
+    return TooLarge(f"A line is longer than {MAX_LINE_BYTES:,} bytes.", limit=MAX_LINE_BYTES)

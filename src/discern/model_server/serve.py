@@ -1,0 +1,98 @@
+"""Serves in one process, and ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from concurrent.futures import Future
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from discern.errors import ConfigurationInvalid
+from discern.model_server.app import ModelServer, create_app
+from discern.model_server.settings import ModelServerSettings
+
+BACKLOG: Final = 2048
+KEEP_ALIVE_S: Final = 75
+"""Longer than clients keep idle connections, so that they and not we close them."""
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
+    """Serves on a bound socket until told to stop.
+
+    SIGTERM and SIGINT drain: what was accepted is answered, what is new is refused with
+    ``draining``, and readiness says no. A second signal ends at once.
+    """
+    logging.basicConfig(
+        level=settings.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr, force=True
+    )
+    application = create_app(settings)
+    config = uvicorn.Config(
+        application,
+        interface="asgi3",
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        log_level=settings.log_level,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+        backlog=BACKLOG,
+    )
+    DrainingServer(config, application).run(sockets=[listener])
+
+
+def bind(settings: ModelServerSettings, *, shared: bool) -> socket.socket:
+    """A bound socket; ``shared`` lets each process of a group bind the same port.
+
+    Raises:
+        ConfigurationInvalid: the address is taken or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationInvalid(
+            f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}).", field="port"
+        ) from error
+    return listener
+
+
+class DrainingServer(uvicorn.Server):
+    """Answers what it has accepted before it closes its socket."""
+
+    def __init__(self, config: uvicorn.Config, application: ModelServer) -> None:
+        super().__init__(config)
+        self._state = application.server
+        self._serving_loop: asyncio.AbstractEventLoop | None = None
+        self._leaving: Future[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Keeps the loop for the signal handler, which runs outside of it."""
+        self._serving_loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begins to drain at the first signal, and ends at the second."""
+        if self._leaving is not None or self._serving_loop is None:
+            super().handle_exit(sig, frame)
+            return
+        self._leaving = asyncio.run_coroutine_threadsafe(self._leave(), self._serving_loop)
+
+    async def _leave(self) -> None:
+        await self._state.drain()
+        self.should_exit = True

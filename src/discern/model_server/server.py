@@ -1,0 +1,195 @@
+"""What one server process holds: the engine, the settings, and whether it is ready or leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from discern.engine.local import LocalEngine
+from discern.engine.residents import Loaded, key_of
+from discern.errors import DiscernError, Draining, Overloaded, Unauthorized
+from discern.model_server.exchange import Receive, Request
+from discern.model_server.metrics import IN_FLIGHT, Metrics, forget_process
+from discern.model_server.settings import ModelServerSettings
+from discern.model_server.waiting import Bridge, Patience, drive
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+LONG_STEP_CHARS: Final = 4_000
+"""Texts longer than this together are tokenized off the event loop (about a millisecond)."""
+FIRST_RETRY_S: Final = 1.0
+LONGEST_RETRY_S: Final = 30.0
+POLL_S: Final = 0.02
+
+
+class Server:
+    """State shared by the endpoints of one process.
+
+    Args:
+        settings: as read from the environment.
+        engine: where the models are; closed with the server.
+        metrics: the process's; one per process.
+    """
+
+    def __init__(
+        self, settings: ModelServerSettings, engine: LocalEngine, metrics: Metrics
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.metrics = metrics
+        self.draining = False
+        self.in_flight = 0
+        self._leaving = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bridge: Bridge | None = None
+        token = settings.token
+        self._authorization = (
+            None if token is None else f"Bearer {token.get_secret_value()}".encode()
+        )
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Loads the models in the background while up; unloads them at the end."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(4, thread_name_prefix="aside"))
+        self._bridge = Bridge(self._loop)
+        loader = threading.Thread(target=self._load_models, name="loader", daemon=True)
+        loader.start()
+        try:
+            yield
+        finally:
+            self._leaving.set()
+            await asyncio.to_thread(self.engine.close)
+            forget_process()
+
+    def admit(self, request: Request, *, guarded: bool) -> None:
+        """Lets a request in.
+
+        Raises:
+            Unauthorized: the token is missing or wrong.
+            Draining: the server is stopping.
+            Overloaded: too many requests are under way.
+        """
+        if not guarded:
+            return
+        if self._authorization is not None:
+            given = request.headers.get(b"authorization", b"")
+            if not hmac.compare_digest(given, self._authorization):
+                raise Unauthorized("This server needs its token: 'Authorization: Bearer ...'.")
+        if self.draining:
+            raise Draining("The server is stopping.", retry_after_s=1.0)
+        limit = self.settings.max_requests
+        if self.in_flight >= limit:
+            raise Overloaded(
+                f"{self.in_flight:,} requests are under way.", limit=limit, retry_after_s=1.0
+            )
+
+    def entered(self) -> None:
+        """Counts a request in."""
+        self.in_flight += 1
+        IN_FLIGHT.inc()
+
+    def left(self) -> None:
+        """Counts it out."""
+        self.in_flight -= 1
+        IN_FLIGHT.dec()
+
+    async def carry(
+        self,
+        steps: Generator[Future[Any], None, T],
+        receive: Receive | None,
+        *,
+        deadline: float,
+        chars: int,
+        begun: Callable[[float], None] = lambda _: None,
+    ) -> T:
+        """Runs a call of the engine without blocking the event loop, as long as the client
+        waits.
+
+        Args:
+            steps: the call, as :meth:`discern.engine.sentiment.LoadedSentiment.steps` makes it.
+            receive: the request's, read to its end, to notice when the client goes away.
+            chars: how long its texts are, which says where they are tokenized.
+            begun: told how many seconds that took.
+
+        Raises:
+            DeadlineExceeded, Cancelled: the client's time ran out, or it went away; what was
+                queued for it is dropped.
+            DiscernError: from the engine.
+        """
+        if self._loop is None or self._bridge is None:
+            raise Draining("The server is not running.")
+        patience = Patience(self._loop, receive, deadline)
+        aside = self._loop if chars > LONG_STEP_CHARS else None
+        try:
+            return await drive(steps, self._bridge, patience, aside=aside, begun=begun)
+        finally:
+            patience.close()
+
+    async def is_ready(self) -> bool:
+        """True when every required model has answered lately or answers its canary now."""
+        if self.draining:
+            return False
+        return await asyncio.to_thread(self._required_are_well)
+
+    async def is_well(self, loaded: Loaded) -> bool:
+        """The same for one model."""
+        return not self.draining and await asyncio.to_thread(
+            self.engine.residents.well, key_of(loaded.bundle)
+        )
+
+    async def drain(self) -> None:
+        """Refuses what is new and waits until what was accepted is answered."""
+        self.draining = True
+        end = asyncio.get_running_loop().time() + self.settings.drain_s
+        while self.in_flight and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(POLL_S)
+
+    def _required_are_well(self) -> bool:
+        residents = self.engine.residents
+        required = [residents.peek(task) for task in self.settings.tasks]
+        required += [residents.peek_any(*_split(model)) for model in self.settings.models]
+        return all(
+            loaded is not None and residents.well(key_of(loaded.bundle)) for loaded in required
+        )
+
+    def _load_models(self) -> None:
+        residents = self.engine.residents
+        wanted: list[Callable[[], Loaded]] = []
+        wanted += [partial(residents.get, task) for task in self.settings.tasks]
+        wanted += [partial(residents.load, *_split(model)) for model in self.settings.models]
+        pause_s = FIRST_RETRY_S
+        while wanted and not self._leaving.is_set():
+            wanted = [load for load in wanted if not self._loads(load)]
+            if wanted:
+                self._leaving.wait(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_RETRY_S)
+
+    def _loads(self, load: Callable[[], Loaded]) -> bool:
+        try:
+            loaded = load()
+        except DiscernError as error:
+            if not self._leaving.is_set():
+                _log.error("a model cannot be loaded: %s", error.message)
+            return False
+        self.record_load(loaded)
+        return True
+
+    def record_load(self, loaded: Loaded) -> None:
+        """Tells the log and the metrics of a model that was loaded."""
+        key = key_of(loaded.bundle)
+        seconds = self.engine.residents.load_seconds().get(key, 0.0)
+        self.metrics.loaded(*key, seconds)
+        _log.info("model %s %s is ready after %.2f s", *key, seconds)
+
+
+def _split(model: str) -> tuple[str, str | None]:
+    name, _, version = model.partition(":")
+    return name, version or None
