@@ -10,7 +10,7 @@ export function Brand() {
       <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true" focusable="false">
         <g
           fill="none"
-          stroke="var(--mantine-primary-color-filled)"
+          stroke="var(--accent)"
           strokeWidth="3.2"
           strokeLinecap="round"
         >

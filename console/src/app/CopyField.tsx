@@ -6,16 +6,22 @@ import classes from './CopyField.module.css';
 interface Props {
   readonly label: string;
   readonly value: string;
+  /** What stands above the code; the label where nothing more is to be said. */
+  readonly note?: string;
 }
 
 /** Code to take away: shown whole, copied with one press. */
-export function CopyField({ label, value }: Props) {
+export function CopyField({ label, value, note }: Props) {
   return (
     <Stack gap={6}>
       <Group justify="space-between" wrap="nowrap">
-        <Text size="sm" fw={550}>
-          {label}
-        </Text>
+        {note === undefined ? (
+          <Text size="sm" fw={550}>
+            {label}
+          </Text>
+        ) : (
+          <Text c="dimmed">{note}</Text>
+        )}
         <Copy label={label} value={value} />
       </Group>
       <Paper radius="md" className={classes.box}>

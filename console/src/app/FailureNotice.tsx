@@ -3,6 +3,7 @@ import { IconAlertTriangle } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
 
 import { asFailure, explain } from '../server/problem';
+import classes from './FailureNotice.module.css';
 
 interface Props {
   readonly error: unknown;
@@ -20,10 +21,10 @@ export function FailureNotice({ error, kept, onRetry }: Props) {
     <Alert
       role="alert"
       color="red"
-      variant="light"
+      variant="default"
       title={title}
-      icon={<IconAlertTriangle aria-hidden="true" />}
-      className="wraps"
+      icon={<IconAlertTriangle aria-hidden="true" stroke={1.8} />}
+      classNames={{ root: classes.notice, icon: classes.icon, title: classes.title }}
     >
       <Stack gap="xs" align="flex-start">
         <Text size="sm">

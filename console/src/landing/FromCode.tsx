@@ -23,10 +23,7 @@ export function FromCode() {
           </Tabs.List>
           {ways.map(({ name, note, code }) => (
             <Tabs.Panel key={name} value={name}>
-              <Stack gap="md">
-                <Text c="dimmed">{note}</Text>
-                <CopyField label={name} value={code} />
-              </Stack>
+              <CopyField label={name} note={note} value={code} />
             </Tabs.Panel>
           ))}
         </Tabs>

@@ -35,7 +35,7 @@ export function Component() {
         {tiles.length === 1 && <FromCode />}
       </SimpleGrid>
       {tiles.length !== 1 && <FromCode />}
-      <RoomList rooms={visible} />
+      <RoomList rooms={[...visible].sort((one, other) => one.group.localeCompare(other.group))} />
     </>
   );
 }

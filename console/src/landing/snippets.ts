@@ -30,21 +30,23 @@ export function snippets(origin: string): readonly Snippet[] {
     },
     {
       name: 'Flask',
-      note: 'In a Flask site: one blueprint, which answers POST /analyze.',
+      note: 'In a Flask site: one blueprint, which answers POST /ai/analyze.',
       code: [
         'from flask import Flask',
-        'from discern.flask import blueprint',
+        'import discern.flask',
+        'from discern.engine.local import LocalEngine',
         '',
         'app = Flask(__name__)',
-        'app.register_blueprint(blueprint())',
+        'mood = discern.flask.blueprint(LocalEngine(), url_prefix="/ai")',
+        'app.register_blueprint(mood)',
       ].join('\n'),
     },
     {
       name: 'Shell',
-      note: 'From a terminal: a sentence, a file, or a stream.',
+      note: 'In a terminal: a sentence, or a table with a progress bar.',
       code: [
         'discern analyze "I would go again tomorrow."',
-        'discern analyze --file reviews.csv --column text --output moods.csv',
+        'discern analyze reviews.csv --column text',
       ].join('\n'),
     },
   ];

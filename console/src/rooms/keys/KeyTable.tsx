@@ -1,22 +1,24 @@
-import { Badge, Button, Code, Group, Modal, Stack, Table, Text } from '@mantine/core';
+import { Badge, Button, Code, Table } from '@mantine/core';
 import { useState } from 'react';
 
-import { FailureNotice } from '../../app/FailureNotice';
-import { ago, exactly } from '../../format/dates';
+import { ConfirmDialog } from '../../app/ConfirmDialog';
+import { Moment } from '../../app/Moment';
 import { type Key, useRevokeKey } from './queries';
 
 export function KeyTable({ keys }: { readonly keys: readonly Key[] }) {
   const [revoking, setRevoking] = useState<Key | null>(null);
   return (
     <>
-      <Table.ScrollContainer minWidth={620}>
-        <Table verticalSpacing="sm">
-          <Table.Caption>Keys, newest first. Only a key’s beginning is stored in the clear.</Table.Caption>
+      <Table verticalSpacing="sm" aria-label="Keys, newest first">
           <Table.Thead>
             <Table.Tr>
               <Table.Th scope="col">Name</Table.Th>
-              <Table.Th scope="col">Begins with</Table.Th>
-              <Table.Th scope="col">Created</Table.Th>
+              <Table.Th scope="col" visibleFrom="sm">
+                Begins with
+              </Table.Th>
+              <Table.Th scope="col" visibleFrom="sm">
+                Created
+              </Table.Th>
               <Table.Th scope="col">Last used</Table.Th>
               <Table.Th scope="col" w={110}>
                 State
@@ -29,7 +31,6 @@ export function KeyTable({ keys }: { readonly keys: readonly Key[] }) {
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
       <RevokeDialog entry={revoking} onClose={() => setRevoking(null)} />
     </>
   );
@@ -42,10 +43,10 @@ function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () =
       <Table.Th scope="row" fw={550} className="wraps" c={ended ? 'dimmed' : undefined}>
         {entry.name}
       </Table.Th>
-      <Table.Td>
+      <Table.Td visibleFrom="sm">
         <Code>{entry.prefix}…</Code>
       </Table.Td>
-      <Table.Td>
+      <Table.Td visibleFrom="sm">
         <Moment iso={entry.created_at} />
       </Table.Td>
       <Table.Td>{entry.last_used_at === null ? 'Never' : <Moment iso={entry.last_used_at} />}</Table.Td>
@@ -69,14 +70,6 @@ function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () =
   );
 }
 
-function Moment({ iso }: { readonly iso: string }) {
-  return (
-    <time dateTime={iso} title={exactly(iso)}>
-      {ago(iso)}
-    </time>
-  );
-}
-
 function RevokeDialog({ entry, onClose }: { readonly entry: Key | null; readonly onClose: () => void }) {
   const revoke = useRevokeKey();
   const close = () => {
@@ -84,33 +77,18 @@ function RevokeDialog({ entry, onClose }: { readonly entry: Key | null; readonly
     onClose();
   };
   return (
-    <Modal
+    <ConfirmDialog
       opened={entry !== null}
-      onClose={close}
       title={`Revoke “${entry?.name ?? ''}”?`}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-      centered
+      keep="Keep it"
+      confirm="Revoke"
+      busy={revoke.isPending}
+      error={revoke.error}
+      kept="The key still works."
+      onConfirm={() => entry !== null && revoke.mutate(entry.id, { onSuccess: close })}
+      onClose={close}
     >
-      <Stack>
-        <Text size="sm">
-          Programs that use it are refused from their next request on. This cannot be undone.
-        </Text>
-        {revoke.error !== null && (
-          <FailureNotice error={revoke.error} kept="The key still works." />
-        )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button
-            color="red"
-            loading={revoke.isPending}
-            onClick={() => entry !== null && revoke.mutate(entry.id, { onSuccess: close })}
-          >
-            Revoke
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+      Programs that use it are refused from their next request on. This cannot be undone.
+    </ConfirmDialog>
   );
 }

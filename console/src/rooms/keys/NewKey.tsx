@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react';
 
 import { CopyField } from '../../app/CopyField';
 import { curlFor } from './curl';
+import classes from './NewKey.module.css';
 import type { CreatedKey } from './queries';
 
 interface Props {
@@ -19,7 +20,8 @@ export function NewKey({ created, onDone }: Props) {
       ref={notice}
       tabIndex={-1}
       role="status"
-      variant="light"
+      variant="default"
+      classNames={{ root: classes.notice, body: classes.body }}
       title={`“${created.name}” is ready`}
     >
       <Stack gap="md">

@@ -1,35 +1,29 @@
 import { Group, Stack, Text, VisuallyHidden } from '@mantine/core';
-import type { ReactNode } from 'react';
 
 import { AiMark } from '../../app/AiMark';
 import { percent, plural } from '../../format/numbers';
 import { appearance } from '../../mood/mood';
 import { MoodScores } from '../../mood/MoodScores';
 import { MoodWord } from '../../mood/MoodWord';
-import type { Analysis } from './analyze';
+import type { Mood } from './analyze';
 import classes from './Reading.module.css';
+import { WrongMood } from './WrongMood';
 
 interface Props {
-  readonly analysis: Analysis;
+  readonly text: string;
+  readonly mood: Mood;
   /** True while a newer reading is on its way. */
   readonly stale: boolean;
-  /** What can be done with the result, such as saying that it is wrong. */
-  readonly children?: ReactNode;
 }
 
 /** One text's mood: the word, the shares, the model; said aloud once when it changes. */
-export function Reading({ analysis, stale, children }: Props) {
-  const { label, score, scores, windows, model } = analysis;
+export function Reading({ text, mood, stale }: Props) {
+  const { label, score, scores, windows, model_name: name, model_version: version } = mood;
   const spoken = `${appearance(label).word}, ${percent(score)}`;
   return (
     <Stack gap="lg" className={classes.reading} data-stale={stale}>
       <VisuallyHidden role="status">{stale ? '' : spoken}</VisuallyHidden>
-      <Group justify="space-between" align="baseline" gap="xs">
-        <MoodWord label={label} size="lg" />
-        <Text className="figure" c="dimmed" aria-hidden="true">
-          {percent(score)}
-        </Text>
-      </Group>
+      <MoodWord label={label} size="lg" />
       <MoodScores scores={scores} />
       {windows > 1 && (
         <Text size="sm" c="dimmed">
@@ -37,8 +31,8 @@ export function Reading({ analysis, stale, children }: Props) {
         </Text>
       )}
       <Group justify="space-between" gap="sm">
-        <AiMark name={model.name} version={model.version} />
-        {children}
+        <AiMark name={name} version={version} />
+        <WrongMood key={text} text={text} label={label} labels={Object.keys(scores)} />
       </Group>
     </Stack>
   );

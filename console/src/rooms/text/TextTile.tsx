@@ -5,7 +5,7 @@ import { Link } from 'react-router';
 
 import { FailureNotice } from '../../app/FailureNotice';
 import { useSession } from '../../server/session';
-import { LIVE_CHARS, useAnalysis } from './analyze';
+import { LIVE_CHARS, useMood } from './analyze';
 import { Reading } from './Reading';
 import classes from './Reading.module.css';
 import { SAMPLES } from './samples';
@@ -36,7 +36,7 @@ export default function TextTile() {
           placeholder="Type a sentence and watch its mood."
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
-          classNames={{ input: classes.paper }}
+          classNames={{ input: classes.paper, root: classes.sheet }}
         />
         <Samples chosen={text} onChoose={setText} />
         {signedIn ? <Live text={text} /> : <SignInPrompt />}
@@ -55,7 +55,7 @@ export function Samples({ chosen, onChoose }: SamplesProps) {
     <Chip.Group value={chosen} onChange={onChoose}>
       <Group gap="xs" role="radiogroup" aria-label="Samples to try">
         {SAMPLES.map((sample) => (
-          <Chip key={sample.name} value={sample.text} size="xs" variant="outline">
+          <Chip key={sample.name} value={sample.text} size="sm" variant="outline">
             {sample.name}
           </Chip>
         ))}
@@ -66,7 +66,7 @@ export function Samples({ chosen, onChoose }: SamplesProps) {
 
 function Live({ text }: { readonly text: string }) {
   const [settled] = useDebouncedValue(text, 200);
-  const { data, error, isFetching, isPlaceholderData, refetch } = useAnalysis(settled);
+  const { data, error, isFetching, isPlaceholderData, refetch } = useMood(settled);
   if (error !== null) {
     return (
       <FailureNotice error={error} kept="Your sentence is still here." onRetry={() => void refetch()} />
@@ -74,7 +74,7 @@ function Live({ text }: { readonly text: string }) {
   }
   if (settled.trim() === '') return <Text c="dimmed">Its mood appears here as you type.</Text>;
   if (data === undefined) return <Skeleton h={150} radius="md" />;
-  return <Reading analysis={data} stale={isFetching && isPlaceholderData} />;
+  return <Reading text={settled} mood={data} stale={isFetching && isPlaceholderData} />;
 }
 
 function SignInPrompt() {

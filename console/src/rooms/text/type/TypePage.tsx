@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { FailureNotice } from '../../../app/FailureNotice';
 import { NeedsSignIn } from '../../../app/NeedsSignIn';
 import { count } from '../../../format/numbers';
-import { LIVE_CHARS, MAX_CHARS, useAnalysis } from '../analyze';
+import { LIVE_CHARS, MAX_CHARS, useMood } from '../analyze';
 import { Reading } from '../Reading';
 import { Samples } from '../TextTile';
 
@@ -67,7 +67,7 @@ interface ResultProps {
 }
 
 function Result({ text, outdated }: ResultProps) {
-  const { data, error, isFetching, isPlaceholderData, refetch } = useAnalysis(text);
+  const { data, error, isFetching, isPlaceholderData, refetch } = useMood(text);
   if (error !== null) {
     return (
       <FailureNotice error={error} kept="Your text is still here." onRetry={() => void refetch()} />
@@ -86,7 +86,7 @@ function Result({ text, outdated }: ResultProps) {
   if (data === undefined) return <Skeleton h={260} radius="lg" />;
   return (
     <Paper p={{ base: 'lg', sm: 28 }} h="fit-content">
-      <Reading analysis={data} stale={outdated || (isFetching && isPlaceholderData)} />
+      <Reading text={text} mood={data} stale={outdated || (isFetching && isPlaceholderData)} />
     </Paper>
   );
 }
