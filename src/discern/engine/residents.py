@@ -143,16 +143,22 @@ class Residents:
         return loaded
 
     def load(self, name: str, version: str | None = None) -> Loaded:
-        """Loads a model by name whatever its task.
+        """Loads a model by name whatever its task. It takes over from another version of it; if
+        it cannot be loaded, that one goes on.
 
         Raises: as :meth:`get`.
         """
         bundle = self._store.find(name, version)
-        if bundle.manifest.task not in self._loaders:
-            raise ModelNotFound(f"'{name}' is of the task '{bundle.manifest.task}'.", field="model")
+        task = bundle.manifest.task
+        if task not in self._loaders:
+            raise ModelNotFound(f"'{name}' is of the task '{task}'.", field="model")
         loaded = self._load(bundle)
         with self._lock:
-            self._active.setdefault(bundle.manifest.task, key_of(bundle))
+            others = [key for key in self._residents if key[0] == name and key != key_of(bundle)]
+            if self._active.get(task, ("", ""))[0] in ("", name):
+                self._active[task] = key_of(bundle)
+        for other in others:
+            self.unload(*other)
         return loaded
 
     def unload(self, name: str, version: str | None = None) -> None:

@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from discern.inference.contract import BatchRecord
+from discern.model_server.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 OUTCOMES: Final = ("ok", "rejected", "expired", "cancelled", "failed")
@@ -65,10 +66,11 @@ LOAD_SECONDS: Final = Gauge(
 class ModelMetrics:
     """The children of one model, looked up once: a lookup costs more than an observation."""
 
-    __slots__ = ("batch_seconds", "batch_size", "prediction", "queue_wait", "tokenize")
+    __slots__ = ("_prediction", "batch_seconds", "batch_size", "queue_wait", "tokenize", "totals")
 
     def __init__(self, name: str, version: str) -> None:
-        self.prediction = PREDICTION.labels(name, version)
+        self.totals = Totals(name, version)
+        self._prediction = PREDICTION.labels(name, version)
         self.tokenize = TOKENIZE.labels(name, version)
         self.queue_wait = QUEUE_WAIT.labels(name, version)
         self.batch_size = BATCH_SIZE.labels(name, version)
@@ -76,9 +78,15 @@ class ModelMetrics:
 
     def batch(self, record: BatchRecord) -> None:
         """Counts one batch."""
+        self.totals.batch(record)
         self.queue_wait.observe(max(record.waited_s))
         self.batch_size.observe(record.items)
         self.batch_seconds.observe(record.seconds)
+
+    def request(self, *, ok: bool, seconds: float) -> None:
+        """Counts one request to this model."""
+        self.totals.request(ok=ok, seconds=seconds)
+        self._prediction.observe(seconds)
 
 
 class Metrics:

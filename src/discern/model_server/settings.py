@@ -105,9 +105,11 @@ class ModelServerSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _no_open_repository(self) -> ModelServerSettings:
+    def _careful_repository(self) -> ModelServerSettings:
         if self.repository and self.token is None and not is_loopback(self.host):
             raise ValueError("the repository may not be open on a public address without a token")
+        if self.repository and self.workers > 1:
+            raise ValueError("the repository can be open only with one worker process")
         return self
 
     def engine_options(self, observe: Observer | None = None) -> EngineOptions:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from discern.model_server.door import Endpoint
-from discern.model_server.endpoints import health, models, text, unknown
+from discern.model_server.endpoints import health, models, open_inference, repository, text, unknown
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *text.ENDPOINTS,
+    *open_inference.ENDPOINTS,
     *health.ENDPOINTS,
     *models.ENDPOINTS,
+    *repository.ENDPOINTS,
     *unknown.ENDPOINTS,
 )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from discern.engine.interface import SENTIMENT_TASK
-from discern.engine.sentiment import LoadedSentiment
 from discern.engine.wire import sentiment_to_wire
-from discern.errors import EmptyInput, InvalidInput, ModelNotReady
+from discern.errors import EmptyInput, InvalidInput
 from discern.model_server.door import Endpoint
 from discern.model_server.exchange import Reply, Request, StreamReply, json_reply
 from discern.model_server.lines import NDJSON, LineStream
 from discern.model_server.server import Server
-from discern.text.contract import Sentiment, check_text, check_texts
+from discern.model_server.texts import analyze_texts, sentiment_model
+from discern.text.contract import check_text, check_texts
 
 
 async def analyze(server: Server, request: Request) -> Reply | StreamReply:
@@ -26,40 +24,6 @@ async def analyze(server: Server, request: Request) -> Reply | StreamReply:
     texts, model = read_body(await request.json())
     loaded = sentiment_model(server, model)
     return json_reply(sentiment_to_wire(await analyze_texts(server, request, loaded, texts)))
-
-
-async def analyze_texts(
-    server: Server, request: Request, loaded: LoadedSentiment, texts: list[str]
-) -> list[Sentiment]:
-    """Runs checked texts through a model, timed."""
-    manifest = loaded.bundle.manifest
-    metrics = server.metrics.model(manifest.name, manifest.version)
-    started = time.monotonic()
-    try:
-        return await server.carry(
-            loaded.steps(texts, request.deadline),
-            request.receive,
-            deadline=request.deadline,
-            chars=sum(map(len, texts)),
-            begun=metrics.tokenize.observe,
-        )
-    finally:
-        metrics.prediction.observe(time.monotonic() - started)
-
-
-def sentiment_model(
-    server: Server, name: str | None, version: str | None = None
-) -> LoadedSentiment:
-    """The loaded sentiment model of that name, or the active one.
-
-    Raises:
-        ModelNotReady: it is known, but not loaded.
-        ModelNotFound: it is not known.
-    """
-    loaded = server.engine.residents.peek_or_raise(SENTIMENT_TASK, name, version)
-    if not isinstance(loaded, LoadedSentiment):
-        raise ModelNotReady(f"'{name}' does not read texts.", field="model")
-    return loaded
 
 
 def read_body(body: Any) -> tuple[list[str], str | None]:
