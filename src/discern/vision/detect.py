@@ -11,6 +11,7 @@ import numpy as np
 from discern.catalog.manifest import Bundle, sha256_of
 from discern.errors import BundleInvalid, InvalidInput, TooLarge
 from discern.vision.contract import (
+    DEFAULT_THRESHOLD,
     MAX_IMAGES,
     Box,
     DetectedObject,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from discern.inference.contract import Session
 
 DETECTION_TASK: Final = "object-detection"
-DEFAULT_THRESHOLD: Final = 0.3
 MAX_OBJECTS: Final = 100
 _BATCH: Final = 8
 

@@ -1,0 +1,459 @@
+"""Detectors: each family's decoding, suppression, and average precision against a reference."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from discern.catalog.pull import add
+from discern.catalog.store import Store
+from discern.cli.evaluate_detection import detection
+from discern.errors import BundleInvalid, InvalidInput, TooLarge
+from discern.inference.contract import TensorInfo
+from discern.vision.contract import OpenedImage
+from discern.vision.detect import Detector, load_bundle_detector, load_file_detector
+from discern.vision.detectors.decode import Candidates, places
+from discern.vision.detectors.families import FAMILIES, family_named, recognize
+from discern.vision.detectors.labels import COCO_LABELS
+from discern.vision.detectors.prepare import prepare
+from discern.vision.detectors.suppress import overlaps, suppress
+from discern.vision.evaluate import match_categories
+
+LABELS = tuple(f"thing {number}" for number in range(80))
+SIZE = (416, 416)
+
+
+@dataclass
+class KnownAnswers:
+    """A session that answers what it was told to, for as many pictures as it is given."""
+
+    answers: Sequence[np.ndarray]
+    batch: int = 1
+    size: tuple[int, int] = SIZE
+    runs: int = 0
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        return (TensorInfo("image", "float32", (self.batch, 3, *self.size)),)
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        return tuple(
+            TensorInfo(f"out{index}", "float32", (self.batch, *answer.shape))
+            for index, answer in enumerate(self.answers)
+        )
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        self.runs += 1
+        count = len(feeds["image"])
+        return [np.repeat(answer[None], count, axis=0) for answer in self.answers]
+
+
+def picture(width: int = 832, height: int = 832) -> OpenedImage:
+    pixels = np.full((height // 2, width // 2, 3), 90, dtype=np.uint8)
+    return OpenedImage(pixels, width, height, "PNG", 1)
+
+
+def yolox_answer(box: tuple[float, float, float, float], label: int) -> list[np.ndarray]:
+    rows = np.zeros((places(SIZE, (8, 16, 32)), 85), dtype=np.float32)
+    cell_x, cell_y, stride = 5, 7, 16
+    row = 52 * 52 + cell_y * 26 + cell_x
+    center = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    rows[row, 0] = center[0] / stride - cell_x
+    rows[row, 1] = center[1] / stride - cell_y
+    rows[row, 2:4] = np.log([(box[2] - box[0]) / stride, (box[3] - box[1]) / stride])
+    rows[row, 4], rows[row, 5 + label] = 0.9, 0.8
+    return [rows]
+
+
+def distribution_answer(
+    box: tuple[float, float, float, float], label: int, origin: float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    scores, sides = [], []
+    for stride in (8, 16, 32, 64):
+        cells = -(-SIZE[0] // stride)
+        scores.append(np.zeros((cells * cells, 80), dtype=np.float32))
+        sides.append(np.zeros((cells * cells, 32), dtype=np.float32))
+    cell_x, cell_y, stride = 3, 4, 32
+    row = cell_y * 13 + cell_x
+    x, y = (cell_x + origin) * stride, (cell_y + origin) * stride
+    scores[2][row, label] = 0.72
+    for side, distance in enumerate((x - box[0], y - box[1], box[2] - x, box[3] - y)):
+        low = int(distance / stride)
+        part = distance / stride - low
+        bins = np.full(8, -50.0)
+        bins[low], bins[low + 1] = math.log(1 - part + 1e-9), math.log(part + 1e-9)
+        sides[2][row, side * 8 : side * 8 + 8] = bins
+    return scores, sides
+
+
+def fastestdet_answer(box: tuple[float, float, float, float], label: int) -> list[np.ndarray]:
+    grid = np.zeros((85, 26, 26), dtype=np.float32)
+    grid[3:5] = -4
+    center = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]) / 16
+    cell_x, cell_y = (int(part) for part in center)
+    offset = np.arctanh(center - (cell_x, cell_y))
+    share = np.array([box[2] - box[0], box[3] - box[1]]) / 416
+    grid[1:3, cell_y, cell_x] = offset
+    grid[3:5, cell_y, cell_x] = np.log(share / (1 - share))
+    grid[0, cell_y, cell_x], grid[5 + label, cell_y, cell_x] = 0.9, 0.8
+    return [grid]
+
+
+def answers(family: str, box: tuple[float, float, float, float], label: int) -> list[np.ndarray]:
+    if family == "yolox":
+        return yolox_answer(box, label)
+    if family == "fastestdet":
+        return fastestdet_answer(box, label)
+    scores, sides = distribution_answer(box, label, 0.5 if family == "picodet" else 0.0)
+    if family == "picodet":
+        return scores + sides
+    return [part for pair in zip(scores, sides, strict=True) for part in pair]
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+@given(
+    left=st.floats(20, 90), top=st.floats(60, 110), right=st.floats(130, 200),
+    bottom=st.floats(170, 250), label=st.integers(0, 79),
+)  # fmt: skip
+@settings(max_examples=20, deadline=None)
+def test_a_box_put_into_the_outputs_comes_back_in_picture_pixels(
+    family: str, left: float, top: float, right: float, bottom: float, label: int
+) -> None:
+    session = KnownAnswers(answers(family, (left, top, right, bottom), label))
+    detector = Detector(session, FAMILIES[family], LABELS, name="known", version="1")
+    [result] = detector.detect([picture()], threshold=0.3)
+    [found] = result.objects
+    assert found.label == f"thing {label}"
+    assert found.score == pytest.approx(0.72, abs=1e-4)
+    expected = [2 * value for value in (left, top, right, bottom)]
+    assert [found.box.xmin, found.box.ymin, found.box.xmax, found.box.ymax] == pytest.approx(
+        expected, abs=0.1
+    )
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_each_family_is_recognized_from_its_outputs(family: str) -> None:
+    shapes = [(1, *answer.shape) for answer in answers(family, (50, 70, 150, 180), 1)]
+    assert recognize(shapes, SIZE).name == family
+
+
+def test_joined_nanodet_outputs_are_recognized_and_read() -> None:
+    scores, sides = distribution_answer((40, 70, 170, 210), 4, 0.0)
+    joined = np.concatenate([np.concatenate(scores), np.concatenate(sides)], axis=1)
+    assert recognize([(1, *joined.shape)], SIZE).name == "nanodet"
+    detector = Detector(
+        KnownAnswers([joined]), FAMILIES["nanodet"], LABELS, name="known", version="1"
+    )
+    [found] = detector.detect([picture()])[0].objects
+    assert (found.label, round(found.box.xmax)) == ("thing 4", 340)
+
+
+def test_outputs_of_no_family_are_refused_by_name() -> None:
+    with pytest.raises(BundleInvalid, match="yolox, picodet, nanodet, fastestdet"):
+        recognize([(1, 1000)], SIZE)
+    with pytest.raises(BundleInvalid):
+        family_named("yolo99")
+    with pytest.raises(BundleInvalid):
+        family_named("yolox", {"color": "green"})
+
+
+def test_a_model_that_takes_batches_is_given_them() -> None:
+    session = KnownAnswers(yolox_answer((50, 70, 150, 180), 3), batch=-1)
+    detector = Detector(session, FAMILIES["yolox"], LABELS, name="known", version="1")
+    results = detector.detect([picture() for _ in range(11)])
+    assert session.runs == 2
+    assert [len(result.objects) for result in results] == [1] * 11
+
+
+def test_letterboxed_pictures_keep_their_proportions() -> None:
+    tensor, placement = prepare(picture(832, 416), SIZE, FAMILIES["yolox"].preparation)
+    assert (placement.scale_x, placement.scale_y) == (2.0, 2.0)
+    assert (tensor[:, 208:] == 114).all()
+    assert (tensor[:, :208] == 90).all()
+
+
+def test_boxes_are_cut_at_the_edge_of_the_picture() -> None:
+    session = KnownAnswers(yolox_answer((-40, -20, 200, 260), 3))
+    detector = Detector(session, FAMILIES["yolox"], LABELS, name="known", version="1")
+    [found] = detector.detect([picture(832, 400)])[0].objects
+    assert (found.box.xmin, found.box.ymin, found.box.ymax) == (0, 0, 400)
+
+
+def test_limits_are_kept() -> None:
+    session = KnownAnswers(yolox_answer((50, 70, 150, 180), 3))
+    detector = Detector(session, FAMILIES["yolox"], LABELS, name="known", version="1")
+    for threshold in (0, 1, -1, "a", None):
+        with pytest.raises(InvalidInput, match="threshold"):
+            detector.detect([picture()], threshold=threshold)  # type: ignore[arg-type]
+    with pytest.raises(TooLarge):
+        detector.detect([picture()] * 65)
+    short = Detector(session, FAMILIES["yolox"], LABELS[:3], name="known", version="1")
+    with pytest.raises(BundleInvalid, match="80 classes but 3 labels"):
+        short.detect([picture()])
+
+
+corner = st.tuples(st.floats(0, 90), st.floats(0, 90), st.floats(1, 60), st.floats(1, 60))
+
+
+def one_overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+
+
+@given(
+    raw=st.lists(corner, min_size=1, max_size=25),
+    seed=st.integers(0, 1_000),
+    every_class=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_suppression_equals_the_textbook_loop(
+    raw: list[tuple[float, ...]], seed: int, every_class: bool
+) -> None:
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in raw], dtype=np.float32)
+    scores = np.random.default_rng(seed).permutation(len(raw) * 3).reshape(-1, 3) / (len(raw) * 3)
+    scores = scores.astype(np.float32)
+    found = Candidates(boxes, scores)
+    kept, values, classes = suppress(
+        found, threshold=0.2, max_overlap=0.5, every_class=every_class, limit=100
+    )
+    pool = [
+        (float(scores[place, label]), label, boxes[place].tolist())
+        for place in range(len(raw))
+        for label in range(3)
+        if (scores[place, label] >= 0.2 if every_class else label == scores[place].argmax())
+    ]
+    expected: list[tuple[float, int, list[float]]] = []
+    for item in sorted(pool, key=lambda row: -row[0]):
+        rivals = [other for other in expected if other[1] == item[1]]
+        if all(one_overlap(other[2], item[2]) <= 0.5 for other in rivals):
+            expected.append(item)
+    assert classes.tolist() == [label for _, label, _ in expected]
+    assert values.tolist() == pytest.approx([score for score, _, _ in expected])
+    assert kept.tolist() == [box for _, _, box in expected]
+
+
+def test_overlap_of_empty_boxes_is_zero() -> None:
+    boxes = np.array([[0, 0, 0, 0], [5, 5, 4, 4], [0, 0, 2, 2]], dtype=np.float32)
+    assert overlaps(boxes).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_categories_match_by_name_or_by_position() -> None:
+    spelled = [{"id": number + 1, "name": name} for number, name in enumerate(COCO_LABELS)]
+    spelled[4]["name"] = "aeroplane"
+    assert match_categories(COCO_LABELS, spelled)["airplane"] == 5
+    few = [{"id": 7, "name": "cat"}, {"id": 9, "name": "unicorn"}]
+    assert match_categories(COCO_LABELS, few) == {"cat": 7}
+    with pytest.raises(InvalidInput):
+        match_categories(COCO_LABELS, [{"id": 1, "name": "unicorn"}])
+
+
+# -- The given models on the given photographs ------------------------------------------------
+
+SHARED = Path(
+    os.environ.get("DISCERN_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")
+) / "vision"  # fmt: skip
+needs_models = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not here")
+MODELS = {
+    "yolox_nano.onnx": ("yolox", 0.25),
+    "picodet_s_416_coco.onnx": ("picodet", 0.31),
+    "FastestDet.onnx": ("fastestdet", 0.14),
+}
+
+
+@needs_models
+@pytest.mark.parametrize("name", list(MODELS))
+def test_the_given_models_are_recognized(name: str) -> None:
+    pytest.importorskip("onnxruntime")
+    assert load_file_detector(SHARED / "models" / name).family.name == MODELS[name][0]
+
+
+@needs_models
+def test_an_added_file_answers_like_the_file_itself(tmp_path: Path) -> None:
+    store = Store(tmp_path, shipped=tmp_path / "none")
+    file = SHARED / "models" / "yolox_nano.onnx"
+    bundle = add(
+        file,
+        name="mine",
+        task="object-detection",
+        preprocessing={"family": "yolox"},
+        store=store,
+    )
+    image = _open(next(iter(sorted((SHARED / "images").iterdir()))))
+    [expected] = load_file_detector(file).detect([image])
+    [found] = load_bundle_detector(bundle).detect([image])
+    assert found.objects == expected.objects
+    assert (found.model_name, found.model_version) == ("mine", "1.0.0")
+
+
+@needs_models
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", list(MODELS))
+def test_average_precision_is_that_of_an_independent_reference(name: str) -> None:
+    pytest.importorskip("pycocotools")
+    arguments = ["--images", str(SHARED / "images"), "--json"]
+    arguments += ["--annotations", str(SHARED / "instances.json")]
+    arguments += ["--model", str(SHARED / "models" / name)]
+    figures = json.loads(CliRunner().invoke(detection, arguments).stdout)
+    expected = _reference_precision(name)
+    assert figures["map"] == pytest.approx(expected, abs=0.005)
+    assert figures["map"] > MODELS[name][1]
+    assert figures["ap50"] > figures["map"]
+    assert figures["images_per_second"] > 0
+
+
+def _open(path: Path) -> OpenedImage:
+    with Image.open(path) as file:
+        pixels = np.asarray(file.convert("RGB"))
+    return OpenedImage(pixels, pixels.shape[1], pixels.shape[0], "JPEG", 1)
+
+
+def _reference_precision(name: str) -> float:
+    """Straight from the papers and the families' own repositories, one box at a time."""
+    import onnxruntime
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(SHARED / "models" / name), options, providers=["CPUExecutionProvider"]
+    )
+    truth = json.loads((SHARED / "instances.json").read_text())
+    rows: list[dict[str, Any]] = []
+    for entry in truth["images"]:
+        with Image.open(SHARED / "images" / entry["file_name"]) as file:
+            pixels = np.asarray(file.convert("RGB")).astype(np.float32)
+        for score, label, box in REFERENCES[name](session, pixels):
+            left, top = max(box[0], 0.0), max(box[1], 0.0)
+            right, bottom = min(box[2], pixels.shape[1]), min(box[3], pixels.shape[0])
+            row = {"image_id": entry["id"], "category_id": label + 1, "score": score}
+            rows.append(row | {"bbox": [left, top, right - left, bottom - top]})
+    with contextlib.redirect_stdout(io.StringIO()):
+        expected = COCO()
+        expected.dataset = {"info": {}, **truth}
+        expected.createIndex()
+        judge = COCOeval(expected, expected.loadRes(rows), "bbox")
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return float(judge.stats[0])
+
+
+Answer = tuple[float, int, list[float]]
+
+
+def _sample(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Bilinear sampling at cell centers, in floating point."""
+    rows, columns = pixels.shape[:2]
+    y = np.clip((np.arange(height) + 0.5) * rows / height - 0.5, 0, rows - 1)
+    x = np.clip((np.arange(width) + 0.5) * columns / width - 0.5, 0, columns - 1)
+    y0, x0 = y.astype(int), x.astype(int)
+    y1, x1 = np.minimum(y0 + 1, rows - 1), np.minimum(x0 + 1, columns - 1)
+    down, across = (y - y0)[:, None, None], (x - x0)[None, :, None]
+    upper = pixels[y0][:, x0] * (1 - across) + pixels[y0][:, x1] * across
+    lower = pixels[y1][:, x0] * (1 - across) + pixels[y1][:, x1] * across
+    return upper * (1 - down) + lower * down
+
+
+def _best(answers: list[Answer], overlap: float) -> list[Answer]:
+    kept: dict[int, list[Answer]] = {}
+    ranked = sorted(answers, key=lambda answer: -answer[0])[:1000]
+    for answer in ranked:
+        rivals = kept.setdefault(answer[1], [])
+        if all(one_overlap(other[2], answer[2]) <= overlap for other in rivals):
+            rivals.append(answer)
+    return sorted((a for group in kept.values() for a in group), key=lambda a: -a[0])[:100]
+
+
+def _reference_yolox(session: Any, pixels: np.ndarray) -> list[Answer]:
+    ratio = min(416 / pixels.shape[0], 416 / pixels.shape[1])
+    width, height = int(pixels.shape[1] * ratio), int(pixels.shape[0] * ratio)
+    canvas = np.full((416, 416, 3), 114, dtype=np.float32)
+    canvas[:height, :width] = _sample(pixels, width, height)[:, :, ::-1]
+    [rows] = session.run(None, {"images": canvas.transpose(2, 0, 1)[None]})[0]
+    answers: list[Answer] = []
+    index = 0
+    for stride in (8, 16, 32):
+        for y in range(416 // stride):
+            for x in range(416 // stride):
+                row = rows[index]
+                index += 1
+                if row[4] < 0.001:
+                    continue
+                label = int(row[5:].argmax())
+                score = float(row[4] * row[5 + label])
+                if score < 0.001:
+                    continue
+                cx, cy = (row[0] + x) * stride / ratio, (row[1] + y) * stride / ratio
+                w, h = math.exp(row[2]) * stride / ratio, math.exp(row[3]) * stride / ratio
+                box = [float(v) for v in (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)]
+                answers.append((score, label, box))
+    return _best(answers, 0.65)
+
+
+def _reference_picodet(session: Any, pixels: np.ndarray) -> list[Answer]:
+    image = _sample(pixels, 416, 416) / 255
+    image = (image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    outputs = session.run(None, {"image": image.astype(np.float32).transpose(2, 0, 1)[None]})
+    scale_x, scale_y = pixels.shape[1] / 416, pixels.shape[0] / 416
+    answers: list[Answer] = []
+    for level, stride in enumerate((8, 16, 32, 64)):
+        cells = math.ceil(416 / stride)
+        scores, sides = outputs[level][0], outputs[level + 4][0]
+        for index, label in np.argwhere(scores > 0.02).tolist():
+            cx, cy = (index % cells + 0.5) * stride, (index // cells + 0.5) * stride
+            weights = np.exp(sides[index].reshape(4, 8))
+            far = (weights * np.arange(8)).sum(1) / weights.sum(1) * stride
+            box = [(cx - far[0]) * scale_x, (cy - far[1]) * scale_y,
+                   (cx + far[2]) * scale_x, (cy + far[3]) * scale_y]  # fmt: skip
+            answers.append((float(scores[index, label]), label, [float(v) for v in box]))
+    return _best(answers, 0.6)
+
+
+def _reference_fastestdet(session: Any, pixels: np.ndarray) -> list[Answer]:
+    picture = Image.fromarray(pixels.astype(np.uint8)).resize((352, 352), Image.Resampling.BILINEAR)
+    image = np.asarray(picture).astype(np.float32)[:, :, ::-1] / 255
+    [grid] = session.run(None, {"input.1": image.transpose(2, 0, 1)[None]})[0]
+    height, width = pixels.shape[:2]
+    answers: list[Answer] = []
+    for y in range(22):
+        for x in range(22):
+            cell = grid[:, y, x]
+            label = int(cell[5:].argmax())
+            score = float(cell[0] * cell[5 + label])
+            if score < 0.001:
+                continue
+            cx, cy = (x + math.tanh(cell[1])) / 22, (y + math.tanh(cell[2])) / 22
+            w, h = 1 / (1 + math.exp(-cell[3])), 1 / (1 + math.exp(-cell[4]))
+            box = [(cx - w / 2) * width, (cy - h / 2) * height,
+                   (cx + w / 2) * width, (cy + h / 2) * height]  # fmt: skip
+            answers.append((score, label, box))
+    return _best(answers, 0.45)
+
+
+REFERENCES = {
+    "yolox_nano.onnx": _reference_yolox,
+    "picodet_s_416_coco.onnx": _reference_picodet,
+    "FastestDet.onnx": _reference_fastestdet,
+}
