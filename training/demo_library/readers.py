@@ -15,9 +15,11 @@ same on every platform and Python version. Run it with ``python training/demo_li
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 
@@ -126,7 +128,10 @@ def draw_readers(items: Sequence[Item], rng: Random) -> Iterator[Reader]:
 def affinity(reader: Reader, item: Item) -> float:
     """How strongly the reader's tastes and mood meet the item, popularity left aside."""
     strengths = zip(reader.tastes, TASTE_STRENGTHS, strict=False)
-    taste = sum(strength for subject, strength in strengths if subject in item.subjects)
+    taste = 0.0
+    for subject, strength in strengths:
+        if subject in item.subjects:
+            taste += strength
     return taste * (1.0 if item.mood == reader.mood else OTHER_MOOD)
 
 
@@ -142,12 +147,9 @@ def draw_likes(reader: Reader, items: Sequence[Item], rng: Random) -> Iterator[L
 
 def weighted(weights: Sequence[float], rng: Random) -> int:
     """Pick an index with probability in proportion to its weight."""
-    mark = rng.random() * sum(weights)
-    for index, weight in enumerate(weights):
-        mark -= weight
-        if mark < 0:
-            return index
-    return len(weights) - 1
+    # Not sum(): since Python 3.12 it rounds floats differently from 3.11.
+    marks = list(accumulate(weights))
+    return min(bisect_right(marks, rng.random() * marks[-1]), len(marks) - 1)
 
 
 def below(limit: int, rng: Random) -> int:
