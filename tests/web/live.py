@@ -43,7 +43,7 @@ class LiveSite:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> LiveSite:
-        self.manage("migrate", "--no-input", "--verbosity=0")
+        self.manage("migrate", "--no-input", "--verbosity=0", "--run-syncdb")
         self.sign_in = dict(
             line.split(": ", 1) for line in self.manage("make_demo").strip().splitlines()
         )

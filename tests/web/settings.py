@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from discern.web.settings import *  # noqa: F403
-from discern.web.settings import DATABASES, ENVIRONMENT, INSTALLED_APPS
+from discern.web.settings import DATABASES, ENVIRONMENT, INSTALLED_APPS, LOGGING
 
+LOGGING["loggers"]["httpx"] = {"level": "WARNING"}
 ENGINE_FACTORY = os.environ.get("DISCERN_TEST_ENGINE", "tests.fakes.engine.WordEngine")
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.web.chores"]
 if ENVIRONMENT.sqlite_path is not None:

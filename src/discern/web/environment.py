@@ -173,6 +173,12 @@ class Environment(BaseSettings):
     worker_threads: int = Field(
         default=2, ge=1, le=64, description="Items one worker process handles at once."
     )
+    job_lease_s: float = Field(
+        default=30.0,
+        ge=1,
+        le=600,
+        description="Seconds after which a dead worker's job is given to another.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe message written to the log."
     )

@@ -113,6 +113,7 @@ BROKER_URL = ENVIRONMENT.broker_url
 MODEL_SERVER_TIMEOUT_S = ENVIRONMENT.model_server_timeout_s
 TEXT_JOB_MAX_BYTES = ENVIRONMENT.text_job_max_bytes
 TEXT_JOB_MAX_ROWS = ENVIRONMENT.text_job_max_rows
+JOB_LEASE_S = ENVIRONMENT.job_lease_s
 WORKER_THREADS = ENVIRONMENT.worker_threads
 
 RATES = {

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from discern.web.jobs import services
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 0.05
 """Between two looks at an idle queue: a new row is seen within this and the look's own time."""
 
-SWEEP_EVERY_S: Final = 5.0
+SWEEP_EVERY_S: Final[float] = settings.JOB_LEASE_S / 6
 
 
 def owner_name() -> str:

@@ -231,4 +231,4 @@ def _plain(name: str) -> str:
 
 def register_kind() -> None:
     """Makes workers know text jobs."""
-    register(Kind("text", TextJob, process, lease_s=30.0, time_limit_s=6 * 3600.0))
+    register(Kind("text", TextJob, process, lease_s=settings.JOB_LEASE_S, time_limit_s=6 * 3600.0))
