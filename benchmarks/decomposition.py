@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -37,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks decomposition", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small run that proves nothing")
     quick = parser.parse_args().quick
-    rounds, seconds = (1, 0.5) if quick else (3, 1.5)
+    rounds, seconds = (1, 0.5) if quick else (2, 1.5)
     adopt_orphans()
     result: dict[str, Any] = {"provenance": provenance(command_line("decomposition"))}
     python = python_of("blog")
@@ -48,9 +49,7 @@ def main() -> int:
     for _ in range(rounds):
         for name, _, step, folder, batch in STEPS:
             command = [str(python), "decomposition_steps.py", "measure", step, str(seconds)]
-            rates = {
-                kind: _two([*command, str(batch)], _environment(folder), kind) for kind in KINDS
-            }
+            rates = _all_cores([*command, str(batch)], _environment(folder))
             measured[name].append(rates)
             print(f"  {name}: {rates}", flush=True)
     served = {server.name: _served(server, 2 * seconds) for server in _servers()}
@@ -73,29 +72,35 @@ def _environment(folder: Any) -> dict[str, str]:
     return {**os.environ, "BENCH_MODEL": model, "OMP_NUM_THREADS": "1", "BENCH_THREADS": "1"}
 
 
-def _two(command: list[str], environment: dict[str, str], kind: str) -> float:
-    """Texts/s of as many processes of one thread each as there are cores, together."""
-    lines = "\n".join(texts(kind, model_folder() / "tokenizer.json"))
-    processes = [
-        subprocess.Popen(
-            command,
-            cwd=PEERS,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in os.sched_getaffinity(0)
-    ]
+def _all_cores(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """Texts/s of each kind by as many processes of one thread each as there are cores."""
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    cwd=PEERS,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+            )
+            for _ in os.sched_getaffinity(0)
+        ]
+        _ask_all(processes, [])
+        tokenizer = model_folder() / "tokenizer.json"
+        return {kind: _ask_all(processes, texts(kind, tokenizer)) for kind in KINDS}
+
+
+def _ask_all(processes: list[subprocess.Popen[str]], items: list[str]) -> float:
     for process in processes:
         if process.stdin is not None:
-            process.stdin.write(lines)
-            process.stdin.close()
-            process.stdin = None
-    outputs = [process.communicate()[0] for process in processes]
-    rates = [float(json.loads(output.splitlines()[-1])) for output in outputs]
-    return round(sum(rates), 2)
+            process.stdin.write(json.dumps(items) + "\n")
+            process.stdin.flush()
+    answers = [process.stdout.readline() for process in processes if process.stdout is not None]
+    return round(sum(float(answer) for answer in answers), 2)
 
 
 def _servers() -> list[Any]:

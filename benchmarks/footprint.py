@@ -28,11 +28,11 @@ def main() -> int:
     quick = parser.parse_args().quick
     adopt_orphans()
     result: dict[str, Any] = {"provenance": provenance(command_line("footprint"))}
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 3
     result["servers"] = {
         server.name: _footprint(server, rounds, 1.0 if quick else 3.0) for server in own_servers()
     }
-    result["first_run_s"] = middle(_first_run() for _ in range(1 if quick else 3))
+    result["first_run_s"] = middle(_first_run() for _ in range(1 if quick else 2))
     write("footprint", result, _markdown(result), quick=quick)
     return 0
 

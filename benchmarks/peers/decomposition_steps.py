@@ -1,8 +1,8 @@
 """The steps between the tutorial's pipeline and a batched small model, measured without a server.
 
 ``export FOLDER`` writes a DistilBERT with random weights as ONNX, float and int8. ``measure STEP
-SECONDS BATCH`` reads texts, one a line, from standard input and prints how many a second one
-process answers, ``BATCH`` at a time.
+SECONDS BATCH`` reads lists of texts, one JSON array a line, and answers each with how many texts a
+second this process manages, ``BATCH`` at a time; an empty list is answered with 0 when it is ready.
 """
 
 from __future__ import annotations
@@ -99,24 +99,31 @@ STEPS = {"pipeline": pipeline_step, "torch": torch_step, "onnx": onnx_step}
 
 
 def measure(analyze: Analyze, texts: list[str], seconds: float, batch: int) -> float:
-    """Texts per second after a warm-up of a fifth of the time."""
-    done, at = 0, 0
-    began = time.perf_counter()
-    warm = began + seconds / 5
-    end = began + seconds * 6 / 5
-    while (now := time.perf_counter()) < end:
-        if done == 0 and now >= warm:
-            began = now
+    """Texts per second, after a fifth of the time to warm up; at least one batch is counted."""
+    at = 0
+    warm = time.perf_counter() + seconds / 5
+    while time.perf_counter() < warm:
         analyze(texts[at : at + batch])
-        done += batch if now >= warm else 0
+        at = (at + batch) % len(texts)
+    done, began = 0, time.perf_counter()
+    while done == 0 or time.perf_counter() < began + seconds:
+        analyze(texts[at : at + batch])
+        done += batch
         at = (at + batch) % len(texts)
     return done / (time.perf_counter() - began)
 
 
-if __name__ == "__main__":
+def main() -> None:
     if sys.argv[1] == "export":
         export(Path(sys.argv[2]))
-    else:
-        step, seconds, batch = sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-        lines = sys.stdin.read().splitlines()
-        print(json.dumps(measure(STEPS[step](), lines, seconds, batch)))
+        return
+    step, seconds, batch = sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+    analyze = STEPS[step]()
+    for line in sys.stdin:
+        # Its neighbor on the other core starts in the same moment, when it is ready too.
+        texts = json.loads(line)
+        print(json.dumps(measure(analyze, texts, seconds, batch) if texts else 0.0), flush=True)
+
+
+if __name__ == "__main__":
+    main()
