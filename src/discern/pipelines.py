@@ -39,7 +39,8 @@ def pipeline(
     if task == "object-detection":
         from discern.vision.pipeline import object_detection
 
-        return object_detection(engine or _local_engine(), model, **_known(options, "threshold"))
+        settings = _known(options, "threshold")
+        return object_detection(engine or _local_engine(), model, pull=engine is None, **settings)
     raise InvalidInput(f"'{task}' is not a task here; use one of {', '.join(TASKS)}.", field="task")
 
 

@@ -30,6 +30,7 @@ from discern.catalog.store import Store
 from discern.errors import DigestMismatch, DownloadFailed, ModelNotFound, ModelNotReady
 
 ENTRIES_FOLDER: Final = Path(__file__).parent / "entries"
+DEFAULT_DETECTOR: Final = "yolox-s"
 MIRROR_VARIABLE: Final = "DISCERN_MODEL_MIRROR"
 HINT: Final = f"Without a network, set {MIRROR_VARIABLE} to a folder that holds the file."
 

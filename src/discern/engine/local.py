@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
+from discern.catalog.manifest import Bundle
+from discern.catalog.pull import DEFAULT_DETECTOR, entries, not_pulled
 from discern.catalog.store import Store
 from discern.engine.interface import SENTIMENT_TASK, ModelInfo
 from discern.engine.options import EngineOptions
 from discern.engine.residents import Loader, Residents, key_of
 from discern.engine.sentiment import LoadedSentiment
-from discern.errors import DiscernError
+from discern.errors import DiscernError, ModelNotFound
 from discern.text.contract import Sentiment, check_texts
+from discern.vision.contract import (
+    DEFAULT_THRESHOLD,
+    DETECTION_TASK,
+    DetectionResult,
+    TextResult,
+    check_threshold,
+)
+
+if TYPE_CHECKING:
+    from discern.engine.pictures import LoadedDetector, PictureReader
+
+
+def _load_detector(bundle: Bundle, options: EngineOptions) -> LoadedDetector:
+    # Imported here: whoever only reads texts starts without Pillow.
+    from discern.engine.pictures import LoadedDetector
+
+    return LoadedDetector(bundle, options)
+
 
 LOADERS: Final[Mapping[str, Loader]] = {
     SENTIMENT_TASK: LoadedSentiment,
+    DETECTION_TASK: _load_detector,
 }
 """Task -> what makes a loaded model of a bundle: one line for each domain."""
 
@@ -37,7 +59,11 @@ class LocalEngine:
         required: Sequence[str] = (SENTIMENT_TASK,),
     ) -> None:
         self._required = tuple(required)
-        self.residents = Residents(store or Store(), LOADERS, options or EngineOptions())
+        options = options or EngineOptions()
+        self.residents = Residents(store or Store(), LOADERS, options)
+        self._options = options
+        self._picture_reader: PictureReader | None = None
+        self._lock = threading.Lock()
 
     def analyze(
         self,
@@ -50,6 +76,53 @@ class LocalEngine:
         deadline = None if deadline_s is None else time.monotonic() + deadline_s
         checked = check_texts(texts if isinstance(texts, str | bytes) else list(texts))
         return self.sentiment(model).analyze(checked, deadline)
+
+    def detect_objects(
+        self,
+        image: bytes,
+        *,
+        model: str | None = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        deadline_s: float | None = None,
+    ) -> DetectionResult:
+        """See :meth:`discern.engine.interface.Engine.detect_objects`."""
+        deadline = None if deadline_s is None else time.monotonic() + deadline_s
+        least = check_threshold(threshold)
+        return self.detector(model).detect(image, least, deadline)
+
+    def read_text(
+        self, image: bytes, *, model: str | None = None, deadline_s: float | None = None
+    ) -> TextResult:
+        """See :meth:`discern.engine.interface.Engine.read_text`."""
+        deadline = None if deadline_s is None else time.monotonic() + deadline_s
+        reader = self._reader()
+        if model not in (None, reader.reader.name):
+            raise ModelNotFound(f"'{model}' does not read text in pictures.", field="model")
+        return reader.read(image, deadline)
+
+    def detector(self, model: str | None = None) -> LoadedDetector:
+        """The loaded detector of that name, or the active one.
+
+        Raises:
+            ModelNotReady: the catalog knows one, but it is not on this machine.
+            ModelNotFound: there is none.
+            BundleInvalid: it cannot be loaded.
+        """
+        try:
+            loaded = self.residents.get(DETECTION_TASK, model)
+        except ModelNotFound:
+            if model is None or any(item.name == model for item in entries()):
+                raise not_pulled(model or DEFAULT_DETECTOR) from None
+            raise
+        return cast("LoadedDetector", loaded)  # what LOADERS makes of the task
+
+    def _reader(self) -> PictureReader:
+        from discern.engine.pictures import PictureReader
+
+        with self._lock:
+            if self._picture_reader is None:
+                self._picture_reader = PictureReader(self._options)
+            return self._picture_reader
 
     def sentiment(self, model: str | None = None) -> LoadedSentiment:
         """The loaded sentiment model of that name, or the active one.
@@ -64,7 +137,17 @@ class LocalEngine:
 
     def models(self) -> list[ModelInfo]:
         """See :meth:`discern.engine.interface.Engine.models`."""
-        return self.residents.infos()
+        infos = self.residents.infos()
+        here = {info.name for info in infos}
+        for item in entries():
+            if item.name not in here:
+                reason = not_pulled(item.name).message
+                infos.append(
+                    ModelInfo(
+                        item.name, item.manifest.version, item.manifest.task, "available", reason
+                    )
+                )
+        return [*infos, *self._reader().infos()]
 
     def ready(self) -> bool:
         """Loads the required models if need be; True when each has answered a canary lately."""

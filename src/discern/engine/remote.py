@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
 
 import urllib3
 
@@ -20,6 +21,13 @@ from discern.errors import (
     error_from_dict,
 )
 from discern.text.contract import Sentiment, check_texts
+from discern.vision.contract import (
+    DEFAULT_THRESHOLD,
+    DetectionResult,
+    TextResult,
+    detection_from_dict,
+    text_from_dict,
+)
 
 T = TypeVar("T")
 
@@ -74,6 +82,27 @@ class RemoteEngine:
         answer = self._call("POST", "/v1/analyze", body, deadline_s)
         return _read(answer, sentiment_from_wire, expected=len(checked))
 
+    def detect_objects(
+        self,
+        image: bytes,
+        *,
+        model: str | None = None,
+        threshold: float = DEFAULT_THRESHOLD,
+        deadline_s: float | None = None,
+    ) -> DetectionResult:
+        """See :meth:`discern.engine.interface.Engine.detect_objects`."""
+        query = {"threshold": repr(float(threshold))} | ({"model": model} if model else {})
+        path = f"/v1/detect-objects?{urlencode(query)}"
+        answer = self._call("POST", path, image, deadline_s)
+        return _read_one(answer, detection_from_dict)
+
+    def read_text(
+        self, image: bytes, *, model: str | None = None, deadline_s: float | None = None
+    ) -> TextResult:
+        """See :meth:`discern.engine.interface.Engine.read_text`."""
+        path = "/v1/read-text" + (f"?{urlencode({'model': model})}" if model else "")
+        return _read_one(self._call("POST", path, image, deadline_s), text_from_dict)
+
     def models(self) -> list[ModelInfo]:
         """See :meth:`discern.engine.interface.Engine.models`."""
         answer = self._call("GET", "/v1/models", None, None)
@@ -93,7 +122,10 @@ class RemoteEngine:
 
     def _call(self, method: str, path: str, body: Any, deadline_s: float | None) -> Any:
         deadline = time.monotonic() + (self._timeout_s if deadline_s is None else deadline_s)
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        if body is None or isinstance(body, bytes):
+            data = body
+        else:
+            data = json.dumps(body, ensure_ascii=False).encode()
         try:
             response = self._send(method, path, data, deadline)
         except urllib3.exceptions.ReadTimeoutError:
@@ -152,6 +184,11 @@ def _read(answer: Any, reader: Callable[[Any], list[T]], expected: int | None = 
         raise _strange(f"an answer without {error}") from error
     if expected is not None and len(result) != expected:
         raise _strange(f"{len(result)} answers to {expected} texts")
+    return result
+
+
+def _read_one(answer: Any, reader: Callable[[Any], T]) -> T:
+    [result] = _read(answer, lambda data: [reader(data)])
     return result
 
 

@@ -65,7 +65,7 @@ class ModelServerSettings(BaseSettings):
         default=1024, ge=1, le=100_000, description="Requests under way in one process."
     )
     max_body_bytes: int = Field(
-        default=12 * 2**20, ge=1024, le=2**30, description="Largest request body."
+        default=24 * 2**20, ge=1024, le=2**30, description="Largest request body."
     )
     drain_s: float = Field(
         default=10.0, ge=0, le=600, description="Longest wait at the end for requests under way."

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from discern.errors import InvalidInput
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -29,6 +31,9 @@ MAX_JPEG_SCANS: Final = 64
 
 WORKING_SIDE: Final = 2_000
 """The longest side, in pixels, that is kept of a picture for the models to look at."""
+
+DETECTION_TASK: Final = "object-detection"
+TEXT_TASK: Final = "text-recognition"
 
 DEFAULT_THRESHOLD: Final = 0.3
 """The least score of an object that is answered, unless the caller says otherwise."""
@@ -199,6 +204,13 @@ class TextResult:
             "height": self.height,
             "model": {"name": self.model_name, "version": self.model_version},
         }
+
+
+def check_threshold(threshold: object) -> float:
+    """Returns ``threshold``, or raises :class:`InvalidInput` when it is not between 0 and 1."""
+    if not isinstance(threshold, int | float) or not 0 < threshold < 1:
+        raise InvalidInput("'threshold' must be above 0 and below 1.", field="threshold")
+    return float(threshold)
 
 
 def detection_from_dict(data: dict[str, Any]) -> DetectionResult:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from discern.catalog.manifest import Bundle, sha256_of
-from discern.errors import BundleInvalid, InvalidInput, TooLarge
+from discern.errors import BundleInvalid, TooLarge
 from discern.vision.contract import (
     DEFAULT_THRESHOLD,
+    DETECTION_TASK,
     MAX_IMAGES,
     Box,
     DetectedObject,
     DetectionResult,
     OpenedImage,
+    check_threshold,
 )
 from discern.vision.detectors.decode import Array
 from discern.vision.detectors.families import Family, family_named, recognize
@@ -27,7 +29,6 @@ from discern.vision.detectors.suppress import suppress
 if TYPE_CHECKING:
     from discern.inference.contract import Session
 
-DETECTION_TASK: Final = "object-detection"
 MAX_OBJECTS: Final = 100
 _BATCH: Final = 8
 
@@ -132,13 +133,6 @@ class Detector:
             if corner[2] > corner[0] and corner[3] > corner[1]
         )
         return DetectionResult(objects, placement.width, placement.height, self.name, self.version)
-
-
-def check_threshold(threshold: object) -> float:
-    """Returns ``threshold``, or raises :class:`InvalidInput` when it is not between 0 and 1."""
-    if not isinstance(threshold, int | float) or not 0 < threshold < 1:
-        raise InvalidInput("'threshold' must be above 0 and below 1.", field="threshold")
-    return float(threshold)
 
 
 def load_bundle_detector(bundle: Bundle, *, threads: int = 1) -> Detector:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from discern.errors import InvalidInput
-from discern.vision.contract import MAX_IMAGE_BYTES, DetectionResult
-from discern.vision.detect import check_threshold
+from discern.catalog.pull import DEFAULT_DETECTOR, pull
+from discern.errors import DownloadFailed, InvalidInput, ModelNotReady
+from discern.vision.contract import MAX_IMAGE_BYTES, DetectionResult, check_threshold
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,10 +32,15 @@ class DetectionEngine(Protocol):
 
 
 def object_detection(
-    engine: DetectionEngine, model: str | None = None, *, threshold: float = DEFAULT_THRESHOLD
+    engine: DetectionEngine,
+    model: str | None = None,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    pull: bool = False,
 ) -> ObjectDetectionPipeline:
-    """The callable that ``discern.pipeline("object-detection")`` gives."""
-    return ObjectDetectionPipeline(engine, model, threshold=threshold)
+    """The callable that ``discern.pipeline("object-detection")`` gives; ``pull`` lets the first
+    picture fetch the detector where there is none."""
+    return ObjectDetectionPipeline(engine, model, threshold=threshold, pull=pull)
 
 
 class ObjectDetectionPipeline:
@@ -52,7 +58,9 @@ class ObjectDetectionPipeline:
         model: str | None = None,
         *,
         threshold: float = DEFAULT_THRESHOLD,
+        pull: bool = False,
     ) -> None:
+        self._pull = pull
         self._engine = engine
         self._model = model
         self._threshold = check_threshold(threshold)
@@ -81,9 +89,20 @@ class ObjectDetectionPipeline:
         for item in inputs:
             yield self._run(item, threshold)
 
+    def _detect(self, data: bytes, threshold: float) -> DetectionResult:
+        try:
+            return self._engine.detect_objects(data, model=self._model, threshold=threshold)
+        except ModelNotReady as missing:
+            if not self._pull or missing.retry_after_s is not None:
+                raise
+            try:
+                fetch_detector(self._model or DEFAULT_DETECTOR)
+            except DownloadFailed as failure:
+                raise missing from failure
+        return self._engine.detect_objects(data, model=self._model, threshold=threshold)
+
     def _run(self, item: Any, threshold: float) -> list[dict[str, Any]]:
-        data = picture_bytes(item)
-        result = self._engine.detect_objects(data, model=self._model, threshold=threshold)
+        result = self._detect(picture_bytes(item), threshold)
         return [
             {
                 "score": found.score,
@@ -92,6 +111,17 @@ class ObjectDetectionPipeline:
             }
             for found in result.objects
         ]
+
+
+def fetch_detector(name: str) -> None:
+    """Pulls a detector of the catalog, telling a terminal how far it is."""
+
+    def report(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if done == total else ""
+            sys.stderr.write(f"\r{name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB{end}")
+
+    pull(name, progress=report)
 
 
 def picture_bytes(item: str | bytes | Path | Image.Image) -> bytes:

@@ -16,7 +16,6 @@ import numpy as np
 from discern.errors import InferenceFailed, MissingExtra
 from discern.vision.contract import OpenedImage, Quad, TextLine, TextResult, TextWord
 
-TEXT_TASK: Final = "text-recognition"
 MODEL_NAME: Final = "rapidocr"
 DEFAULT_TEXT_SCORE: Final = 0.5
 DETECTION_SIDE: Final = 1_280
@@ -40,12 +39,17 @@ class TextReader:
         self._lock = threading.Lock()
         self._engine: Any = None
         self.name = MODEL_NAME
-        self.version = ""
+        self.version = metadata.version("rapidocr") if self.installed() else ""
 
     @staticmethod
     def installed() -> bool:
         """Whether the ``vision`` extra is there."""
         return util.find_spec("rapidocr") is not None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the models are in memory."""
+        return self._engine is not None
 
     def load(self) -> None:
         """Loads the models (one to two seconds).
@@ -86,7 +90,6 @@ class TextReader:
     def _loaded(self) -> Any:
         if self._engine is None:
             self._engine = _open_engine(self._threads)
-            self.version = metadata.version("rapidocr")
         return self._engine
 
 

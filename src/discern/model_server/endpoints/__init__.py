@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from discern.model_server.door import Endpoint
-from discern.model_server.endpoints import health, models, open_inference, repository, text, unknown
+from discern.model_server.endpoints import (
+    health,
+    models,
+    open_inference,
+    pictures,
+    repository,
+    text,
+    unknown,
+)
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *text.ENDPOINTS,
     *open_inference.ENDPOINTS,
+    *pictures.ENDPOINTS,
     *health.ENDPOINTS,
     *models.ENDPOINTS,
     *repository.ENDPOINTS,
