@@ -44,6 +44,11 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/run
 	@$(call install,--no-deps -e .)
 	@touch $@
 
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/dev
+	$(say) "Installing what the benchmarks need"
+	@$(call install,-r requirements/bench.txt)
+	@touch $@
+
 $(STAMPS)/console: console/package.json console/package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 or newer is needed to build the console."; exit 1; }
 	$(say) "Installing the console's packages"
@@ -85,7 +90,7 @@ test-base: ## tests/core with the base install alone, and that install's size
 	@bash tests/base_install.sh
 
 .PHONY: bench
-bench: $(STAMPS)/dev ## Benchmarks against the alternatives; results in benchmarks/results
+bench: $(STAMPS)/bench ## Benchmarks against the alternatives; results in benchmarks/results
 	@$(BIN)/python -m benchmarks
 
 .PHONY: faults
@@ -94,7 +99,7 @@ faults: $(STAMPS)/dev ## Kill and starve everything, and count what was lost
 
 .PHONY: lock
 lock: ## Pin every dependency again
-	@for name in base run dev; do \
+	@for name in base run dev bench; do \
 		echo "==> requirements/$$name.txt"; \
 		uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-package discern \
 			requirements/$$name.in -o requirements/$$name.txt; done
