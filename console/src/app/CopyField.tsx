@@ -40,6 +40,7 @@ function Copy({ label, value }: Props) {
         <>
           <Button
             size="compact-sm"
+            flex="none"
             variant="subtle"
             leftSection={copied ? <IconCheck size={16} /> : <IconCopy size={16} stroke={1.6} />}
             aria-label={`Copy: ${label}`}

@@ -14,10 +14,13 @@ export function Component() {
   if (session?.user) return <Navigate to={safeNext(params.get('next'))} replace />;
   return (
     <>
-      <PageHeader title="Sign in" />
+      <PageHeader
+        title="Sign in"
+        lead="Accounts are made by whoever runs this site."
+      />
       <Stack maw={400} gap="xl">
         <SignInForm />
-        <DemoHint />
+        {session?.demo && <DemoHint />}
       </Stack>
     </>
   );

@@ -16,6 +16,7 @@ ENVIRONMENT = load_environment()
 share_metrics(ENVIRONMENT)  # before anything imports prometheus_client, which decides then
 
 DEBUG = ENVIRONMENT.debug
+DEMO = ENVIRONMENT.demo
 SECRET_KEY = ENVIRONMENT.signing_key
 SECRET_KEY_FALLBACKS = ENVIRONMENT.secret_key_fallbacks
 ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts

@@ -10,7 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from discern.web.accounts.authentication import KeyAuthentication
 
 
-class KeyScheme(OpenApiAuthenticationExtension):
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes the key in the OpenAPI document."""
 
     target_class = KeyAuthentication

@@ -25,12 +25,13 @@ class SessionSerializer(serializers.Serializer[Any]):
     csrf_token = serializers.CharField(
         help_text="Send it as X-CSRFToken with every request of a session that changes something."
     )
+    demo = serializers.BooleanField(help_text="Whether this site has the demo account.")
 
 
 class KeySerializer(serializers.ModelSerializer[ApiKey]):
     class Meta:
         model = ApiKey
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "name",
             "prefix",
@@ -39,7 +40,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
             "revoked_at",
             "last_used_at",
         )
-        read_only_fields = fields
+        read_only_fields: tuple[str, ...] = fields
 
 
 class NewKeySerializer(serializers.Serializer[Any]):
@@ -53,5 +54,5 @@ class CreatedKeySerializer(KeySerializer):
     key = serializers.CharField(read_only=True, help_text="The key, shown this once.")
 
     class Meta(KeySerializer.Meta):
-        fields = (*KeySerializer.Meta.fields, "key")
-        read_only_fields = fields
+        fields: tuple[str, ...] = (*KeySerializer.Meta.fields, "key")
+        read_only_fields: tuple[str, ...] = fields

@@ -71,7 +71,8 @@ class SessionView(ApiView):
 
     def _describe(self, request: Request) -> Response:
         user = request.user if isinstance(request.user, User) else None
-        body = {"user": user, "csrf_token": get_token(request._request)}
+        token = get_token(request._request)
+        body = {"user": user, "csrf_token": token, "demo": settings.DEMO}
         return Response(SessionSerializer(body).data)
 
 

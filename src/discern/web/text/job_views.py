@@ -46,7 +46,7 @@ class CsvParser(BaseParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
+    ) -> Any:
         headers = (parser_context or {})["request"].META
         return read_body(stream, headers=headers, limit=settings.TEXT_JOB_MAX_BYTES)
 
@@ -140,6 +140,7 @@ class RowsView(ApiView):
         parameters=[
             OpenApiParameter("offset", {"type": "integer", "minimum": 0}),
             OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
+            OpenApiParameter("label", str, description="Only rows of this mood."),
         ],
         responses=RowPageSerializer,
     )
@@ -147,8 +148,11 @@ class RowsView(ApiView):
         """The rows finished so far."""
         job = jobs.job_of(owner=caller(request), job_id=job_id)
         pages = ByOffset()
-        pages.begin(request, count=job.progress_done)
-        rows = jobs.rows_of(job, offset=pages.offset, limit=pages.limit)
+        label = request.query_params.get("label") or None
+        count = job.progress_done if label is None else job.counts.get(label, 0)
+        pages.begin(request, count=count)
+        offset, limit = pages.offset or 0, pages.limit or pages.default_limit
+        rows = jobs.rows_of(job, offset=offset, limit=limit, label=label)
         for row in rows:
             del row["model"]
         return pages.get_paginated_response(rows)
@@ -220,7 +224,7 @@ def describe(job: TextJob) -> dict[str, Any]:
 
 
 def _read_file(request: Request) -> dict[str, Any]:
-    data = request.data
+    data: Any = request.data
     if isinstance(data, bytes):
         raw = TextJobRawSerializer(data=request.query_params)
         raw.is_valid(raise_exception=True)
@@ -229,7 +233,7 @@ def _read_file(request: Request) -> dict[str, Any]:
     if request.content_type.startswith("multipart/"):
         form = TextJobFormSerializer(data=data)
         form.is_valid(raise_exception=True)
-        file: UploadedFile = form.validated_data["file"]
+        file: UploadedFile[Any] = form.validated_data["file"]
         jobs.check_size(file.size or 0)
         options = _options(form.validated_data)
         options["name"] = options["name"] or file.name or ""

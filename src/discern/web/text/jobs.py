@@ -112,8 +112,14 @@ def retry(*, owner: User, job_id: UUID) -> TextJob:
     return job
 
 
-def rows_of(job: TextJob, *, offset: int, limit: int) -> list[dict[str, Any]]:
-    """Results of at most ``limit`` finished rows from the 0-based ``offset`` on."""
+def rows_of(
+    job: TextJob, *, offset: int, limit: int, label: str | None = None
+) -> list[dict[str, Any]]:
+    """Results of at most ``limit`` finished rows from the 0-based ``offset`` on; with ``label``,
+    of the rows that have it, which takes time in proportion to the rows before them."""
+    if label is not None:
+        wanted = (row for row in _all_results(job) if row["label"] == label)
+        return list(islice(wanted, offset, offset + limit))
     numbers = results.slice_of_chunks(offset, limit)
     chunks = job.chunks.filter(number__in=list(numbers)).order_by("number")
     found = [row for chunk in chunks for row in results.unpack(bytes(chunk.content))]

@@ -34,7 +34,9 @@ class AnalyzeSerializer(serializers.Serializer[Any]):
 
 
 class MoodSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField(help_text="The most likely mood.")
+    label = serializers.CharField(  # type: ignore[assignment]  # a field, as DRF means it
+        help_text="The most likely mood."
+    )
     score = serializers.FloatField(help_text="Its probability.")
     scores = serializers.DictField(
         child=serializers.FloatField(), help_text="Every label's probability; they sum to 1."
@@ -84,7 +86,9 @@ class AnalysisPageSerializer(serializers.Serializer[Any]):
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField(max_length=100, help_text="The label that would be right.")
+    label = serializers.CharField(  # type: ignore[assignment]  # a field, as DRF means it
+        max_length=100, help_text="The label that would be right."
+    )
     comment = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=MAX_COMMENT_CHARS
     )
@@ -141,7 +145,9 @@ class TextJobPageSerializer(serializers.Serializer[Any]):
 class RowSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField(help_text="Counted from 1, the header left out.")
     text = serializers.CharField(help_text="The first 500 characters.")
-    label = serializers.CharField(allow_null=True)
+    label = serializers.CharField(  # type: ignore[assignment]  # a field, as DRF means it
+        allow_null=True
+    )
     score = serializers.FloatField(allow_null=True)
     scores = serializers.DictField(child=serializers.FloatField(), allow_null=True)
     error = JobErrorSerializer(allow_null=True, help_text="Why this row was refused.")

@@ -53,7 +53,7 @@ class AnalyzeView(ApiView):
         kept: list[Analysis] = []
         if wanted:
             kept = services.record(owner=caller(request), texts=checked, moods=moods)
-        ids = [str(row.pk) for row in kept] or [None] * len(moods)
+        ids: list[str | None] = [str(row.pk) for row in kept] or [None] * len(moods)
         return Response({"results": [_mood(m, i) for m, i in zip(moods, ids, strict=True)]})
 
 

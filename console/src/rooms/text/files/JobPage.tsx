@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Skeleton, Stack } from '@mantine/core';
+import { Anchor, Button, Group, Skeleton, Stack, VisuallyHidden } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconArrowLeft, IconDownload, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -11,7 +11,7 @@ import { NeedsSignIn } from '../../../app/NeedsSignIn';
 import { PageHeader } from '../../../app/PageHeader';
 import { PageSkeleton } from '../../../app/PageSkeleton';
 import { plural } from '../../../format/numbers';
-import { ending, JobProgress } from './JobProgress';
+import { ending, JobProgress, spokenState } from './JobProgress';
 import { job as jobQuery, type TextJob, useDeleteJob } from './jobs';
 import { RowTable } from './RowTable';
 
@@ -38,22 +38,27 @@ function Job({ id }: { readonly id: string }) {
     );
   }
   return (
-    <Stack gap={48}>
-      <div>
-        <Back />
-        <PageHeader title={job.name} lead={describe(job)} actions={<Actions job={job} />} />
+    <>
+      <Back />
+      <PageHeader title={job.name} lead={describe(job)} actions={<Actions job={job} />} />
+      <VisuallyHidden role="status">{spokenState(job)}</VisuallyHidden>
+      <Stack gap={48}>
         {error !== null && (
-          <FailureNotice error={error} kept="The work goes on without this page; it is looked for again." />
+          <FailureNotice
+            error={error}
+            kept="The work goes on without this page."
+            onRetry={() => void refetch()}
+          />
         )}
-        <JobProgress job={job} />
-      </div>
-      {Object.keys(job.distribution).length > 0 && (
-        <Suspense fallback={<Skeleton h={190} radius="lg" />}>
-          <Distribution job={job} />
-        </Suspense>
-      )}
-      {job.progress.done > 0 && <RowTable job={job} />}
-    </Stack>
+        {job.state !== 'done' && <JobProgress job={job} />}
+        {Object.keys(job.distribution).length > 0 && (
+          <Suspense fallback={<Skeleton h={190} radius="lg" />}>
+            <Distribution job={job} />
+          </Suspense>
+        )}
+        {job.progress.done > 0 && <RowTable job={job} />}
+      </Stack>
+    </>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Progress, Stack, Text, VisuallyHidden } from '@mantine/core';
+import { Alert, Button, Group, Progress, Stack, Text } from '@mantine/core';
 
 import { duration, plural } from '../../../format/numbers';
 import { isRunning, type TextJob, useRetryJob } from './jobs';
@@ -8,7 +8,6 @@ import { progressParts, shareDone, spokenProgress } from './progress';
 export function JobProgress({ job }: { readonly job: TextJob }) {
   return (
     <Stack gap="sm">
-      <VisuallyHidden role="status">{spoken(job)}</VisuallyHidden>
       {isRunning(job) && <Running job={job} />}
       {(job.state === 'failed' || job.state === 'dead') && <Stopped job={job} />}
     </Stack>
@@ -81,7 +80,8 @@ export function ending(job: TextJob): string {
   return `read${took}.${rest}`;
 }
 
-function spoken(job: TextJob): string {
+/** What a screen reader is told as the job goes on. */
+export function spokenState(job: TextJob): string {
   if (job.state === 'done') return `All ${plural(job.progress.total, 'row')} ${ending(job)}`;
   return isRunning(job) ? spokenProgress(job.progress) : '';
 }
