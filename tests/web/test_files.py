@@ -138,7 +138,7 @@ def test_the_format_is_guessed_from_the_name_then_the_content(
         "\r=1",
         " =1+1",
         "\u00a0=1",
-        "＝1+1",
+        "\uff1d1+1",
         "-2+3+cmd|x",
     ],
 )

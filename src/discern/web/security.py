@@ -46,5 +46,4 @@ class SecurityHeadersMiddleware:
         headers.setdefault("Content-Security-Policy", content_security_policy())
         headers.setdefault("Permissions-Policy", _PERMISSIONS)
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        headers.setdefault("X-Frame-Options", "DENY")
         return response

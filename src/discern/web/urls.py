@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from discern.web import console
 from discern.web.api.views import NoSuchAddress
 
-api_v1 = [
+api_v1: list[URLPattern | URLResolver] = [
     path("", include("discern.web.api.urls")),
     path("", include("discern.web.accounts.urls")),
     path("", include("discern.web.text.urls")),

@@ -87,8 +87,8 @@ def _describe_drf(
     headers = {}
     if challenge := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = str(challenge)
-    if isinstance(exception, exceptions.Throttled) and exception.wait is not None:
-        headers["Retry-After"] = str(max(1, round(exception.wait)))
+    if (wait := getattr(exception, "wait", None)) is not None:
+        headers["Retry-After"] = str(max(1, round(wait)))
     if isinstance(exception, exceptions.ValidationError):
         return _describe_validation(exception, request_id), headers
     code = _DRF_CODES.get(type(exception), "internal_error")

@@ -28,7 +28,7 @@ class Carrier(Protocol):
 class EmbeddedCarrier:
     """No messages: workers look into the database every few hundredths of a second."""
 
-    sends_messages = False
+    sends_messages: ClassVar[bool] = False
 
     def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
         """Nothing to do."""
@@ -37,7 +37,7 @@ class EmbeddedCarrier:
 class CeleryCarrier:
     """A Celery task that carries a kind and an id."""
 
-    sends_messages = True
+    sends_messages: ClassVar[bool] = True
 
     def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
         """Publishes the message; a broker that is away costs the row time, not the request."""

@@ -14,8 +14,9 @@ from django.conf import settings
 from discern.web.jobs import services
 from discern.web.jobs.models import INTERACTIVE
 from discern.web.jobs.outcome import run
+from discern.web.jobs.owners import owner_name
 from discern.web.jobs.registry import kind_named
-from discern.web.jobs.worker import SWEEP_EVERY_S, owner_name, sweep_once
+from discern.web.jobs.worker import sweep_until
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def publish(kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None
     urgent = priority <= INTERACTIVE
     # Redis serves the lowest priority first, RabbitMQ the highest.
     rank = 0 if urgent == _is_redis else 9
-    run_row.apply_async((kind, str(pk)), priority=rank, countdown=delay_s or None, retry=False)
+    run_row.apply_async((kind, str(pk)), priority=rank, countdown=delay_s, retry=False)
 
 
 @app.task(name="discern.run_row", ignore_result=True)
@@ -73,11 +74,7 @@ def run_row(kind: str, pk: str) -> None:
 
 @worker_ready.connect
 def _start_sweeper(**_: Any) -> None:
-    def sweep_forever() -> None:
-        while not _stopping.wait(services.backoff_s(1, first=SWEEP_EVERY_S)):
-            sweep_once()
-
-    threading.Thread(target=sweep_forever, name="sweeper", daemon=True).start()
+    threading.Thread(target=sweep_until, args=(_stopping,), name="sweeper", daemon=True).start()
 
 
 @worker_shutting_down.connect

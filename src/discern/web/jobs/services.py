@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,12 +13,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from discern.web.jobs.carriers import carrier
 from discern.web.jobs.models import Job, State
+from discern.web.jobs.owners import has_ended
 from discern.web.jobs.registry import Kind, kind_of, kinds
 
 FINAL: Final = (State.DONE, State.FAILED, State.DEAD)
@@ -179,39 +181,46 @@ def sweep(*, silent_s: float = 60.0) -> dict[str, int]:
     Returns how many rows were ``requeued`` (their lease had ended), ``buried`` (for the
     ``max_attempts``-th time) and ``reminded`` (nobody came for them in ``silent_s`` seconds).
     """
-    done = {"requeued": 0, "buried": 0, "reminded": 0}
+    expired = Q(lease_expires_at__lt=timezone.now())
+    done = Counter(requeued=0, buried=0, reminded=0)
     for kind in kinds():
-        done["buried"] += _bury(kind)
-        done["requeued"] += _requeue_expired(kind)
+        done.update(_take_back(kind, expired))
         done["reminded"] += _remind(kind, silent_s)
-    return done
+    return dict(done)
 
 
-def _bury(kind: Kind) -> int:
+def reap(*, silent_s: float = 60.0) -> dict[str, int]:
+    """Takes rows back from workers of this machine that have ended, without waiting for their
+    leases to; a plain read when there are none. Returns as :func:`sweep`."""
+    done = Counter(requeued=0, buried=0, reminded=0)
+    for kind in kinds():
+        held = kind.model._default_manager.filter(state=State.PROCESSING)
+        owners = held.order_by().values_list("lease_owner", flat=True).distinct()
+        gone = [owner for owner in owners if has_ended(owner)]
+        if gone:
+            done.update(_take_back(kind, Q(lease_owner__in=gone)))
+            done["reminded"] += _remind(kind, silent_s)
+    return dict(done)
+
+
+def _take_back(kind: Kind, lost: Q) -> dict[str, int]:
     now = timezone.now()
-    return kind.model._default_manager.filter(
-        state=State.PROCESSING, lease_expires_at__lt=now, attempts__gte=kind.max_attempts
-    ).update(
+    rows = kind.model._default_manager.filter(lost, state=State.PROCESSING)
+    buried = rows.filter(attempts__gte=kind.max_attempts).update(
         **_NO_LEASE,
         state=State.DEAD,
         finished_at=now,
         error_code="worker_died",
         error_message=f"Its worker died or hung {kind.max_attempts} times while working on it.",
     )
-
-
-def _requeue_expired(kind: Kind) -> int:
-    now = timezone.now()
-    expired = kind.model._default_manager.filter(
-        state=State.PROCESSING, lease_expires_at__lt=now, attempts__lt=kind.max_attempts
-    )
-    # A notice in the past makes the reminder below send a message for it in this same round.
-    return expired.update(
+    requeued = rows.filter(attempts__lt=kind.max_attempts).update(
         **_NO_LEASE,
         state=State.QUEUED,
         available_at=now,
+        # A notice in the past makes the reminder send a message for it in this same round.
         notified_at=F("created_at") - timedelta(days=1),
     )
+    return {"buried": buried, "requeued": requeued}
 
 
 def _remind(kind: Kind, silent_s: float, *, most: int = 500) -> int:
@@ -249,4 +258,4 @@ def _notify_on_commit(kind: Kind, pk: UUID, priority: int) -> None:
 def backoff_s(attempt: int, *, first: float = 1.0, most: float = 60.0) -> float:
     """Seconds to wait after the ``attempt``-th failure: doubling, with a fifth of chance in it so
     that what failed together does not come back together."""
-    return min(most, first * 2 ** max(0, attempt - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
+    return min(most, first * 2.0 ** max(0, attempt - 1)) * random.uniform(0.8, 1.2)  # noqa: S311

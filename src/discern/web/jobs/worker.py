@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +15,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from discern.web.jobs import services
 from discern.web.jobs.outcome import Outcome, run
+from discern.web.jobs.owners import owner_name
 from discern.web.jobs.registry import Kind, kinds
 from discern.web.jobs.services import Claim
 
@@ -27,10 +26,8 @@ LOOK_EVERY_S: Final = 0.05
 
 SWEEP_EVERY_S: Final[float] = settings.JOB_LEASE_S / 6
 
-
-def owner_name() -> str:
-    """Names this process in leases, for a person who reads the table."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+REAP_EVERY_S: Final = 1.0
+"""Between two looks at whether the workers of this machine that hold rows still run."""
 
 
 @dataclass(slots=True)
@@ -75,7 +72,9 @@ class Worker:
 
     def run(self) -> None:
         """Works until :meth:`stop`; returns when every row has been finished or returned."""
-        sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
+        sweeper = threading.Thread(
+            target=sweep_until, args=(self._stopping,), name="sweeper", daemon=True
+        )
         sweeper.start()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="job") as pool:
             while not self._stopping.is_set():
@@ -144,17 +143,29 @@ class Worker:
         self._pause.lengthen()
         return False
 
-    def _sweep(self) -> None:
-        while not self._stopping.wait(services.backoff_s(1, first=SWEEP_EVERY_S)):
+
+def sweep_until(stopping: threading.Event) -> None:
+    """Sweeps and reaps, at once and then regularly, until told to stop."""
+    swept = 0.0
+    while True:
+        if time.monotonic() >= swept:
+            swept = time.monotonic() + services.backoff_s(1, first=SWEEP_EVERY_S)
             sweep_once()
-        connection.close()
+        _put_right(services.reap)
+        if stopping.wait(REAP_EVERY_S):
+            break
+    connection.close()
 
 
 def sweep_once() -> None:
     """One round of the sweeper; a database that is away is met again in the next."""
+    _put_right(services.sweep)
+
+
+def _put_right(act: Callable[[], dict[str, int]]) -> None:
     try:
         close_old_connections()
-        done = services.sweep()
+        done = act()
     except DatabaseError:
         log.warning("The sweeper could not reach the database.", exc_info=True)
         connection.close()

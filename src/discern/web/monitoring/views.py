@@ -51,7 +51,7 @@ def _shared_numbers() -> CollectorRegistry:
     if values.ValueClass is values.MutexValue:  # numbers kept in this process alone
         registry.register(REGISTRY)
     else:
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
 
 

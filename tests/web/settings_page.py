@@ -1,0 +1,71 @@
+"""Writes docs/settings.md: ``python -m tests.web.settings_page > docs/settings.md``."""
+
+from __future__ import annotations
+
+import sys
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from discern.model_server.settings import ModelServerSettings
+from discern.web.environment import Environment
+
+_HEAD = """# Settings
+
+Every setting is an environment variable. A wrong value stops the program before it serves anything,
+with a message that names the variable and the rule it breaks; all wrong ones are named at once. An
+empty variable counts as absent. Lists are separated by commas.
+
+The tables are made from the program: `python -m tests.web.settings_page > docs/settings.md`.
+
+## Site, worker and commands
+"""
+_CHOICES = """
+### What to choose
+
+- **Database.** SQLite serves one machine well: it runs in WAL mode, writers wait for each other
+  instead of failing, and what was accepted survives a power cut. Choose PostgreSQL when web or
+  worker processes run on more than one machine, and set `DISCERN_SECRET_KEY` then.
+- **Broker.** Without one, workers look into the database every 50 ms, on any number of machines.
+  With Redis or RabbitMQ, Celery carries a message for each job; the row in the database stays the
+  truth, so a lost message or broker only delays ([decision 4](decisions/0004-durable-jobs.md)).
+- **Web processes.** One process with threads answers about half as many requests as the model
+  server on two cores can. Add processes when the web server's CPU is what is full. Rate limits are
+  counted in each process unless `DISCERN_CACHE_URL` names a Redis that all share.
+- **Proxies.** Behind a reverse proxy set `DISCERN_PROXIES=1` (or how many there are), and
+  `DISCERN_HTTPS=1` when it speaks HTTPS to the world. The rate limits then count the address that
+  the proxy reports, and `/metrics` asks for `DISCERN_METRICS_TOKEN`.
+
+## Model server
+
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return _HEAD + "\n" + _table(Environment) + _CHOICES + _table(ModelServerSettings)
+
+
+def _table(settings: type[BaseSettings]) -> str:
+    prefix = settings.model_config["env_prefix"]
+    lines = ["| variable | default | what it does |", "|---|---|---|"]
+    for name, field in settings.model_fields.items():
+        description = (field.description or "").replace("|", "\\|")
+        lines.append(f"| `{prefix}{name.upper()}` | {_default(field)} | {description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is PydanticUndefined and field.default_factory is not None:
+        value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, list | tuple):
+        value = ",".join(value)
+    if isinstance(value, bool):
+        value = int(value)
+    return "" if value is None or value == "" else f"`{value}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
