@@ -1,11 +1,11 @@
 """A load generator in a process of its own: raw asyncio protocols on uvloop, requests encoded once.
 
-``python -m benchmarks.load`` reads one JSON object a line from standard input and answers each with
-one line. The first is a :class:`Target`; each further one a phase: ``{"mode": "closed",
-"clients": 8, "seconds": 2, "kind": "short"}`` keeps that many clients asking one question after the
-other; ``{"mode": "open", "rate": 5000, ...}`` sends at that rate whatever comes back, over at most
-``clients`` connections; ``{"mode": "probe", ...}`` asks one question at a time, with a pause, and
-returns every answer with its instant.
+``python -m benchmarks.load`` reads one JSON object a line from standard input and answers each
+phase with one line. The first line holds the arguments of :class:`Generator`, each further one a
+phase. ``{"mode": "closed", "clients": 8, "seconds": 2, "kind": "short"}`` keeps that many clients
+asking one question after the other; ``{"mode": "open", "rate": 5000, ...}`` sends at that rate
+whatever comes back, over at most ``clients`` connections; ``{"mode": "probe", ...}`` asks one
+question at a time, with a pause, and returns every answer with its instant.
 """
 
 from __future__ import annotations
