@@ -46,7 +46,8 @@ class Stack:
         stream = self._process.stdout
         if stream is None:
             raise AssertionError("the stack's output is a pipe")
-        threading.Thread(target=self._copy, args=(stream,), daemon=True).start()
+        self._reader = threading.Thread(target=self._copy, args=(stream,), daemon=True)
+        self._reader.start()
         self._wait_until_ready()
         return self
 
@@ -61,6 +62,7 @@ class Stack:
             process.kill()
             process.wait()
             raise AssertionError("\n".join(["The stack did not stop:", *self.log])) from None
+        self._reader.join(STOP_TIMEOUT_S)
 
     @property
     def pid(self) -> int:
@@ -91,8 +93,9 @@ class Stack:
         return done.stdout
 
     def _copy(self, stream: IO[str]) -> None:
-        for line in stream:
-            self.log.append(line.rstrip())
+        with stream:
+            for line in stream:
+                self.log.append(line.rstrip())
 
     def _wait_until_ready(self) -> None:
         limit = time.monotonic() + START_TIMEOUT_S

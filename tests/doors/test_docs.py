@@ -33,7 +33,9 @@ COMMANDS = dict(commands(cli))
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_page_of_the_command_line_names_every_command_and_option(name: str) -> None:
     page = (DOCS / "cli.md").read_text()
-    section = re.search(rf"^## `discern {re.escape(name)}`\n(.*?)(?=^## |\Z)", page, re.M | re.S)
+    section = re.search(
+        rf"^## `discern {re.escape(name)}`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL
+    )
     assert section, f"docs/cli.md has no section for `discern {name}`"
     for parameter in COMMANDS[name].params:
         if isinstance(parameter, click.Option) and not parameter.hidden:
@@ -41,7 +43,7 @@ def test_the_page_of_the_command_line_names_every_command_and_option(name: str) 
 
 
 def test_the_page_of_the_command_line_names_no_command_that_is_gone() -> None:
-    named = re.findall(r"^## `discern ([^`]+)`$", (DOCS / "cli.md").read_text(), re.M)
+    named = re.findall(r"^## `discern ([^`]+)`$", (DOCS / "cli.md").read_text(), re.MULTILINE)
     assert set(named) == set(COMMANDS)
 
 
@@ -55,7 +57,7 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
 def test_the_version_is_the_newest_one_of_the_changelog() -> None:
     import discern
 
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest
     assert newest[1] == discern.__version__
     assert f'version = "{discern.__version__}"' in (ROOT / "pyproject.toml").read_text()
