@@ -32,10 +32,10 @@ class Memory:
     pss: float
 
 
-def adopt_orphans() -> None:
+def adopt_orphans(adopt: bool = True) -> None:
     """Makes this process the parent of descendants whose own parent ends, so that a server that
     daemonizes parts of itself (as Ray does) is still measured, and stopped, whole."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def free_port(count: int = 1) -> int:

@@ -1,0 +1,1 @@
+"""The benchmarks' own tools: a wrong load generator would make every figure wrong."""
