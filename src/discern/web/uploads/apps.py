@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class UploadsConfig(AppConfig):
@@ -14,4 +15,4 @@ class UploadsConfig(AppConfig):
         from discern.web.uploads.models import Upload
         from discern.web.uploads.process import process
 
-        register(Kind("picture", Upload, process, lease_s=30.0, time_limit_s=180.0))
+        register(Kind("picture", Upload, process, lease_s=settings.JOB_LEASE_S, time_limit_s=180.0))
