@@ -228,8 +228,10 @@ class DynamicBatcher(Generic[I, R]):
     def _on_cancel(self, ticket: _Ticket[I, R]) -> None:
         with self._changed:
             if self._uncount(ticket):
-                self._counts.cancelled += 1
                 self._dropped += 1
+                self._counts.cancelled += 1
+                # Those who wait for several futures hear of a cancelled one only now.
+                ticket.set_running_or_notify_cancel()
             if self._dropped > max(_SWEEP_ABOVE, self._items):
                 self._sweep()
 
@@ -241,26 +243,25 @@ class DynamicBatcher(Generic[I, R]):
         self._cost -= ticket.cost
         return True
 
-    def _bury(self, ticket: _Ticket[I, R]) -> None:
-        # A cancelled ticket leaves its bucket, maybe before the canceller came to count it.
-        if self._uncount(ticket):
-            self._counts.cancelled += 1
-        else:
+    def _claim(self, ticket: _Ticket[I, R]) -> bool:
+        """Takes a ticket that has left its bucket; False if it was cancelled."""
+        if not ticket.counted:  # by _on_cancel, which told everybody
             self._dropped -= 1
+            return False
+        self._uncount(ticket)
+        claimed = ticket.set_running_or_notify_cancel()
+        if not claimed:  # between its cancelling and the counting of that
+            self._counts.cancelled += 1
+        return claimed
 
     def _sweep(self) -> None:
         # Cancelled tickets stay where they are until many have gathered.
         for index, bucket in enumerate(self._buckets):
-            alive: deque[_Ticket[I, R]] = deque()
-            for ticket in bucket:
-                if ticket.cancelled():
-                    self._bury(ticket)
-                else:
-                    alive.append(ticket)
-            self._buckets[index] = alive
+            self._buckets[index] = deque(ticket for ticket in bucket if ticket.counted)
+        self._dropped = 0
 
     def _empty(self) -> list[_Ticket[I, R]]:
-        tickets = [ticket for bucket in self._buckets for ticket in bucket]
+        tickets = [ticket for bucket in self._buckets for ticket in bucket if ticket.counted]
         for bucket in self._buckets:
             bucket.clear()
         for ticket in tickets:
@@ -319,8 +320,9 @@ class DynamicBatcher(Generic[I, R]):
         oldest: int | None = None
         number = -1
         for index, bucket in enumerate(self._buckets):
-            while bucket and bucket[0].cancelled():
-                self._bury(bucket.popleft())
+            while bucket and not bucket[0].counted:
+                bucket.popleft()
+                self._dropped -= 1
             if bucket and (oldest is None or bucket[0].number < number):
                 oldest, number = index, bucket[0].number
         return oldest
@@ -328,13 +330,6 @@ class DynamicBatcher(Generic[I, R]):
     def _fits(self, cost: int, longest: int, items: int) -> bool:
         padded = longest * items
         return padded <= self._limits.max_batch_cost and cost >= longest * PADDING_ALLOWED
-
-    def _claim(self, ticket: _Ticket[I, R]) -> bool:
-        if not ticket.set_running_or_notify_cancel():
-            self._bury(ticket)
-            return False
-        self._uncount(ticket)
-        return True
 
     def _run_batch(self, worker: int, batch: list[_Ticket[I, R]]) -> None:
         started, clock_started = time.monotonic(), self._clock()

@@ -26,15 +26,19 @@ class ModelServer:
     def __init__(self, server: Server, endpoints: Sequence[Endpoint] = ENDPOINTS) -> None:
         self.server = server
         server.metrics.know_endpoints({e.name for e in endpoints if e.name is not None})
+        doors = [(endpoint.path, Door(endpoint, server)) for endpoint in endpoints]
+        # Most requests are for paths without parameters, which need no pattern to be found.
+        self._fixed = {path: door for path, door in doors if "{" not in path}
         self._router = Router(
-            routes=[Route(e.path, endpoint=Door(e, server)) for e in endpoints],
+            routes=[Route(path, endpoint=door) for path, door in doors if "{" in path],
             redirect_slashes=False,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
         if scope["type"] == "http":
-            await self._router(scope, receive, send)
+            door = self._fixed.get(scope["path"], self._router)
+            await door(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
