@@ -29,7 +29,7 @@ class Stack:
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.log: list[str] = []
-        self._settings = dict(settings or {})
+        self.settings = dict(settings or {})
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Stack:
@@ -38,7 +38,7 @@ class Stack:
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "discern.cli", "up", "--demo", "--port", str(self.port)],
-            env={**environment, "DISCERN_HOME": str(self.home), **self._settings},
+            env={**environment, "DISCERN_HOME": str(self.home), **self.settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -83,7 +83,7 @@ class Stack:
         """Runs a ``discern`` command beside the stack and returns its standard output."""
         done = subprocess.run(
             [sys.executable, "-m", "discern.cli", *arguments],
-            env={**os.environ, "DISCERN_HOME": str(self.home), **self._settings},
+            env={**os.environ, "DISCERN_HOME": str(self.home), **self.settings},
             capture_output=True,
             text=True,
             check=False,

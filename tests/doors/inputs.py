@@ -55,3 +55,19 @@ BAD_BODIES = (
     BadBody("half a surrogate pair", b'{"text": "\\ud800"}', "invalid_input"),
     BadBody("deeply nested", b"[" * 50_000, "invalid_input"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BadText:
+    """A text that every door must refuse, and by which core code."""
+
+    name: str
+    text: str
+    code: str
+
+
+BAD_TEXTS = (
+    BadText("empty", "", "empty_input"),
+    BadText("blank", " \t\n\u2003", "empty_input"),
+    BadText("too long", "x" * (MAX_TEXT_CHARS + 1), "too_large"),
+)

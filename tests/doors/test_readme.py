@@ -48,12 +48,6 @@ def examples() -> Iterator[Example]:
 EXAMPLES = list(examples())
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("readme")) as stack:
-        yield stack
-
-
 def test_the_readme_shows_python_and_shell_with_their_answers() -> None:
     assert {example.language for example in EXAMPLES} == {"bash", "python"}
     assert len(EXAMPLES) >= 3
