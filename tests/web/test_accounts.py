@@ -143,6 +143,27 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(person: User) -> None
     assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+def test_a_key_in_memory_is_refused_once_another_process_revoked_it(person: User) -> None:
+    made = services.create_key(owner=person, name="robot")
+    for _ in range(3):
+        assert services.find_key(made.secret) is not None
+    ApiKey.objects.update(revoked_at=timezone.now())  # what another process would do
+    assert services.find_key(made.secret) is None
+    ApiKey.objects.update(revoked_at=None)
+    assert services.find_key(made.secret) is not None
+    User.objects.update(is_active=False)
+    assert services.find_key(made.secret) is None
+
+
+def test_what_one_caller_does_to_its_key_no_other_caller_sees(person: User) -> None:
+    made = services.create_key(owner=person, name="robot")
+    found = [services.find_key(made.secret) for _ in range(4)]
+    assert found[2] is not None
+    assert found[3] is not None
+    found[2].owner.username = "changed"
+    assert found[3].owner.username == "ada"
+
+
 def test_a_key_ends_when_it_expires_or_its_owner_is_deactivated(person: User) -> None:
     soon = timezone.now() + timedelta(hours=1)
     made = services.create_key(owner=person, name="robot", expires_at=soon)
@@ -179,16 +200,20 @@ def test_a_bad_key_is_refused_even_with_a_good_session(browser: Client, person: 
 
 
 def test_the_use_of_a_key_is_noted_but_not_with_every_request(
-    api: Client, person: User, django_assert_num_queries: DjangoAssertNumQueries
+    api: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert ApiKey.objects.get().last_used_at is None
     api.get("/api/v1/analyses")
     first = ApiKey.objects.get().last_used_at
     assert first is not None
-    with django_assert_num_queries(2):  # the key, the page; no write
+    api.get("/api/v1/analyses")
+    with django_assert_num_queries(2):  # whether the key stands, and the page; no write
         api.get("/api/v1/analyses")
     assert ApiKey.objects.get().last_used_at == first
     ApiKey.objects.update(last_used_at=first - timedelta(minutes=2))
+    monkeypatch.setattr(services, "KEPT_S", -1.0)
     api.get("/api/v1/analyses")
     last = ApiKey.objects.get().last_used_at
     assert last is not None

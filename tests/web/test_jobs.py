@@ -294,15 +294,18 @@ def test_a_failed_row_can_be_tried_again_and_a_waiting_one_cannot() -> None:
 
 
 class Messages:
-    """A carrier that keeps what it was told."""
+    """A carrier that keeps what it was told, unless its broker is ``away``."""
 
     sends_messages = True
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
+        self.away = False
 
-    def notify(self, kind: str, pk: Any, *, priority: int, delay_s: float = 0.0) -> None:
-        self.sent.append(pk)
+    def notify(self, kind: str, pk: Any, *, priority: int, delay_s: float = 0.0) -> bool:
+        if not self.away:
+            self.sent.append(pk)
+        return not self.away
 
 
 @pytest.fixture
@@ -356,6 +359,18 @@ def test_an_expired_row_is_reminded_of_in_the_same_round(messages: Messages) -> 
     done = services.sweep()
     assert (done["requeued"], done["reminded"]) == (1, 1)
     assert messages.sent == [chore.pk]
+
+
+def test_a_message_that_could_not_be_sent_is_sent_in_the_first_round_that_can(
+    messages: Messages,
+) -> None:
+    messages.away = True
+    chores = {add().pk, add().pk}
+    assert services.sweep()["reminded"] == 0
+    messages.away = False
+    assert services.sweep()["reminded"] == 2
+    assert set(messages.sent) == chores
+    assert services.sweep()["reminded"] == 0
 
 
 def test_a_broker_that_is_away_does_not_fail_the_request(

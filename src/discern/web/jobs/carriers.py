@@ -20,8 +20,9 @@ class Carrier(Protocol):
 
     sends_messages: ClassVar[bool]
 
-    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
-        """Says that the row may be claimed ``delay_s`` seconds from now. Never raises."""
+    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> bool:
+        """Says that the row may be claimed ``delay_s`` seconds from now. Never raises; False when
+        the message could not be sent."""
         ...
 
 
@@ -30,8 +31,9 @@ class EmbeddedCarrier:
 
     sends_messages: ClassVar[bool] = False
 
-    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
+    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> bool:
         """Nothing to do."""
+        return True
 
 
 class CeleryCarrier:
@@ -39,7 +41,7 @@ class CeleryCarrier:
 
     sends_messages: ClassVar[bool] = True
 
-    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None:
+    def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> bool:
         """Publishes the message; a broker that is away costs the row time, not the request."""
         from discern.web.jobs.celery import publish
 
@@ -47,6 +49,8 @@ class CeleryCarrier:
             publish(kind, pk, priority=priority, delay_s=delay_s)
         except Exception as error:
             log.warning("No message for %s %s (%s); the sweeper will send it.", kind, pk, error)
+            return False
+        return True
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,6 +23,9 @@ from discern.web.jobs.owners import has_ended
 from discern.web.jobs.registry import Kind, kind_of, kinds
 
 FINAL: Final = (State.DONE, State.FAILED, State.DEAD)
+_LONG_AGO: Final = F("created_at") - timedelta(days=1)
+"""A notice that old makes the sweeper send a message for the row in its next round."""
+
 _NO_LEASE: Final[dict[str, Any]] = {
     "lease_token": "",
     "lease_owner": "",
@@ -149,7 +152,7 @@ def put_back(
         columns["engine_losses"] = F("engine_losses") + 1
     kept = update_held(claim, **columns)
     if kept:
-        carrier().notify(claim.kind.name, claim.pk, priority=priority, delay_s=delay_s)
+        _notify(claim.kind, claim.pk, priority, delay_s=delay_s)
     return kept
 
 
@@ -217,8 +220,7 @@ def _take_back(kind: Kind, lost: Q) -> dict[str, int]:
         **_NO_LEASE,
         state=State.QUEUED,
         available_at=now,
-        # A notice in the past makes the reminder send a message for it in this same round.
-        notified_at=F("created_at") - timedelta(days=1),
+        notified_at=_LONG_AGO,
     )
     return {"buried": buried, "requeued": requeued}
 
@@ -241,18 +243,24 @@ def _remind(kind: Kind, silent_s: float, *, most: int = 500) -> int:
         for pk, priority, created, notified in rows[:most]
         if now - notified > notified - created
     ]
-    _mark_notified(kind, [pk for pk, _ in due], now)
-    for pk, priority in due:
-        carrier().notify(kind.name, pk, priority=priority)
+    rows_due = kind.model._default_manager.filter(pk__in=[pk for pk, _ in due])
+    rows_due.update(notified_at=now)
+    for sent, (pk, priority) in enumerate(due):
+        if not carrier().notify(kind.name, pk, priority=priority):
+            # A broker that is away for one is away for all; they are first in the next round.
+            unsent = [pk for pk, _ in due[sent:]]
+            kind.model._default_manager.filter(pk__in=unsent).update(notified_at=_LONG_AGO)
+            return sent
     return len(due)
 
 
-def _mark_notified(kind: Kind, pks: Iterable[UUID], now: datetime) -> None:
-    kind.model._default_manager.filter(pk__in=list(pks)).update(notified_at=now)
-
-
 def _notify_on_commit(kind: Kind, pk: UUID, priority: int) -> None:
-    transaction.on_commit(lambda: carrier().notify(kind.name, pk, priority=priority), robust=True)
+    transaction.on_commit(lambda: _notify(kind, pk, priority), robust=True)
+
+
+def _notify(kind: Kind, pk: UUID, priority: int, *, delay_s: float = 0.0) -> None:
+    if not carrier().notify(kind.name, pk, priority=priority, delay_s=delay_s):
+        kind.model._default_manager.filter(pk=pk).update(notified_at=_LONG_AGO)
 
 
 def backoff_s(attempt: int, *, first: float = 1.0, most: float = 60.0) -> float:
