@@ -12,14 +12,14 @@ Labels = NDArray[np.int64]
 
 
 def log_loss(logits: Floats, labels: Labels, temperature: float) -> float:
-    """Mean negative log-likelihood; a set without neutral is judged on its two classes."""
-    scaled = logits.astype(np.float64) / temperature
-    if not (labels == 1).any():
-        scaled = scaled[:, [0, 2]]
-        labels = labels // 2
-    scaled = scaled - scaled.max(1, keepdims=True)
+    """Mean negative log-likelihood over the classes that occur: a set without neutral is judged
+    on its two classes."""
+    classes = np.unique(labels)
+    scaled = logits[:, classes].astype(np.float64) / temperature
+    true = np.searchsorted(classes, labels)
+    scaled -= scaled.max(1, keepdims=True)
     normal = np.log(np.exp(scaled).sum(1))
-    return float((normal - scaled[np.arange(len(labels)), labels]).mean())
+    return float((normal - scaled[np.arange(len(true)), true]).mean())
 
 
 def fit_temperature(sets: Sequence[tuple[Floats, Labels]]) -> float:

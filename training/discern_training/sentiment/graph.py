@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 Floats = NDArray[np.float32]
+HEAD_WIDTH: Final = 32
 KINDS: Final = ("float", "rows", "static", "blocks8", "blocks4")
 _MICROSOFT: Final = "com.microsoft"
 _BLOCK: Final = 64
@@ -58,8 +59,6 @@ def build(
     state: Mapping[str, NDArray[Any]],
     path: Path,
     *,
-    layers: int = 6,
-    heads: int = 12,
     kind: str = "rows",
     ranges: Mapping[str, float] | None = None,
     byte_table: bool = True,
@@ -72,6 +71,8 @@ def build(
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r}: one of {', '.join(KINDS)}")
     graph = Graph()
+    layers = sum(name.endswith(".qkv.weight") for name in state)
+    heads = state["words.weight"].shape[1] // HEAD_WIDTH
     linear = _Linear(graph, state, kind, ranges or {})
     x = _embeddings(graph, state, byte_table)
     mask = graph.add("Cast", "attention_mask", to=TensorProto.INT32)
@@ -79,7 +80,7 @@ def build(
         x = _layer(graph, state, linear, f"layers.{index}.", x, mask, heads)
     logits = _head(graph, state, x)
     graph.nodes.append(helper.make_node("Identity", [logits], ["logits"]))
-    _save(graph, path)
+    _save(graph, path, classes=len(state["head.bias"]))
 
 
 def _embeddings(graph: Graph, state: Mapping[str, NDArray[Any]], byte_table: bool) -> str:
@@ -178,42 +179,46 @@ class _Linear:
             return self.graph.add("MatMul", x, self.graph.constant(f"{name}.weight", weight.T))
         if self.kind.startswith("blocks"):
             return self._blocks(name, x, weight, int(self.kind[-1]))
-        return self._integers(name, x, weight)
+        return (self._static if self.kind == "static" else self._rows)(name, x, weight)
 
-    def _integers(self, name: str, x: str, weight: Floats) -> str:
+    def _static(self, name: str, x: str, weight: Floats) -> str:
         graph = self.graph
-        codes, scale = quantize_columns(weight)
-        weights = graph.constant(f"{name}.codes", codes.T)
-        middle = graph.constant("middle", np.array(128, np.uint8))
-        if self.kind == "static":
-            step = np.float32(self.ranges[name] / 127)
-            step_name = graph.constant(f"{name}.step", np.array(step, np.float32))
-            quantized = graph.add("QuantizeLinear", x, step_name, middle)
-            scales = graph.constant(f"{name}.scale", scale)
-            return graph.add(
-                "MatMulIntegerToFloat", quantized, weights, step_name, scales, middle,
-                domain=_MICROSOFT,
-            )  # fmt: skip
-        # The rows of the batch become the axis that carries the scales.
-        flat_shape = graph.constant(
-            f"flat.{weight.shape[1]}", np.array([-1, weight.shape[1]], np.int64)
-        )
-        flat = graph.add("Reshape", x, flat_shape)
+        step = graph.constant(f"{name}.step", np.array(self.ranges[name] / 127, np.float32))
+        quantized = graph.add("QuantizeLinear", x, step, self._middle())
+        return self._product(name, quantized, weight, step)
+
+    def _rows(self, name: str, x: str, weight: Floats) -> str:
+        graph, (outputs, inputs) = self.graph, weight.shape
+        # The tokens of the batch become the axis that carries the scales.
+        shape = graph.constant(f"flat.{inputs}", np.array([-1, inputs], np.int64))
+        flat = graph.add("Reshape", x, shape)
         last = graph.constant("last", np.array([-1], np.int64))
         largest = graph.add("ReduceMax", graph.add("Abs", flat), last, keepdims=0)
         largest = graph.add("Max", largest, graph.constant("tiny", np.array(1e-6, np.float32)))
-        step = graph.add("Mul", largest, graph.constant("per127", np.array(1 / 127, np.float32)))
-        zeros = graph.add("Expand", "middle", graph.add("Shape", step))
-        quantized = graph.add("QuantizeLinear", flat, step, zeros, axis=0)
+        step = graph.add("Mul", largest, graph.constant("part", np.array(1 / 127, np.float32)))
+        middles = graph.add("Expand", self._middle(), graph.add("Shape", step))
+        quantized = graph.add("QuantizeLinear", flat, step, middles, axis=0)
         unit = graph.constant("unit", np.array(1, np.float32))
-        scales = graph.constant(f"{name}.scale", scale)
-        product = graph.add(
-            "MatMulIntegerToFloat", quantized, weights, unit, scales, middle, domain=_MICROSOFT
-        )
+        product = self._product(name, quantized, weight, unit)
         product = graph.add("Mul", product, graph.add("Unsqueeze", step, last))
-        shape = graph.add("Shape", x, start=0, end=2)
-        width = graph.constant(f"width.{weight.shape[0]}", np.array([weight.shape[0]], np.int64))
-        return graph.add("Reshape", product, graph.add("Concat", shape, width, axis=0))
+        width = graph.constant(f"width.{outputs}", np.array([outputs], np.int64))
+        back = graph.add("Concat", graph.add("Shape", x, start=0, end=2), width, axis=0)
+        return graph.add("Reshape", product, back)
+
+    def _middle(self) -> str:
+        return self.graph.constant("middle", np.array(128, np.uint8))
+
+    def _product(self, name: str, quantized: str, weight: Floats, step: str) -> str:
+        codes, scale = quantize_columns(weight)
+        return self.graph.add(
+            "MatMulIntegerToFloat",
+            quantized,
+            self.graph.constant(f"{name}.codes", codes.T),
+            step,
+            self.graph.constant(f"{name}.scale", scale),
+            self._middle(),
+            domain=_MICROSOFT,
+        )
 
     def _blocks(self, name: str, x: str, weight: Floats, bits: int) -> str:
         rows, columns = weight.shape
@@ -240,7 +245,7 @@ def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
     return codes, scale.astype(np.float32)
 
 
-def _save(graph: Graph, path: Path) -> None:
+def _save(graph: Graph, path: Path, classes: int) -> None:
     batch = ["batch", "tokens"]
     model = helper.make_model(
         helper.make_graph(
@@ -250,7 +255,7 @@ def _save(graph: Graph, path: Path) -> None:
                 helper.make_tensor_value_info("input_ids", TensorProto.INT64, batch),
                 helper.make_tensor_value_info("attention_mask", TensorProto.INT64, batch),
             ],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])],
             graph.weights,
         ),
         opset_imports=[helper.make_opsetid("", 19), helper.make_opsetid(_MICROSOFT, 1)],

@@ -12,7 +12,7 @@ _NEAR: Final = {
     "q": "w", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc",
     "y": "tu", "z": "x",
 }  # fmt: skip
-_KEEP: Final = re.compile(r"n't|not|never|no|\W*", re.IGNORECASE)
+_KEEP: Final = re.compile(r".*n't|not|never|without|\W*", re.IGNORECASE)
 _TIGHT: Final = re.compile(r"\s+([.,!?;:%)\]]|'(?:s|re|ve|ll|d|m)\b)")
 
 

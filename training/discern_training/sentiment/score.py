@@ -33,7 +33,11 @@ class Scorer:
         bundle = load_bundle(folder)
         self.analyzer = SentimentAnalyzer(bundle, _NoRunner())
         self.threads = threads
-        self._session = open_session(bundle.path("model.onnx"), threads=1)
+        self.open(bundle.path("model.onnx"))
+
+    def open(self, path: Path) -> None:
+        """Runs another model file of the same signature from here on."""
+        self._session = open_session(path, threads=1)
 
     def logits(self, windows: Sequence[Ids]) -> Floats:
         """Logits, float32 [windows, labels], of windows of any lengths."""
@@ -47,6 +51,18 @@ class Scorer:
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(run, range(0, len(order), BATCH)))
+        return result
+
+    def merged_logits(self, texts: Sequence[str]) -> Floats:
+        """Logits, float32 [texts, labels]: a long text's windows averaged by their tokens."""
+        cut = self.analyzer.windows(texts)
+        rows = self.logits([ids for windows in cut for ids in windows.ids])
+        result, start = np.zeros((len(cut), rows.shape[1]), np.float32), 0
+        for index, windows in enumerate(cut):
+            weights = np.array(windows.weights, np.float32)
+            end = start + len(weights)
+            result[index] = weights @ rows[start:end] / weights.sum()
+            start = end
         return result
 
     def sentiments(self, texts: Sequence[str]) -> list[Sentiment]:

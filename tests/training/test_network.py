@@ -1,0 +1,149 @@
+"""The network, its ONNX graph, and the way back from the graph to the weights."""
+
+# ruff: noqa: E402 - these imports need what the lines before them check for
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+
+from discern_training.sentiment import sharing
+from discern_training.sentiment.batching import collate
+from discern_training.sentiment.calibrate import fit_temperature
+from discern_training.sentiment.config import Stage, load_recipe
+from discern_training.sentiment.data import Example
+from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder
+from discern_training.sentiment.graph import KINDS, build
+from discern_training.sentiment.optimize import loss_of
+from discern_training.sentiment.weights import read_weights
+
+SIZES = EncoderSizes(vocabulary=200, positions=64, width=128, inner=256, heads=4, layers=2)
+RECIPE = Path(__file__).parents[2] / "training" / "sentiment.toml"
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(3)
+    return SentimentEncoder(SIZES).eval()
+
+
+def _state(model):
+    return {key: value.detach().numpy() for key, value in model.state_dict().items()}
+
+
+def _run(path: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+
+
+def _texts(count: int, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = Random(5)
+    ids = np.zeros((count, longest), np.int64)
+    mask = np.zeros_like(ids)
+    for row in range(count):
+        size = longest if row == 0 else rng.randint(3, longest)
+        ids[row, :size] = [rng.randrange(1, 200) for _ in range(size)]
+        mask[row, :size] = 1
+    return ids, mask
+
+
+def test_the_float_graph_computes_what_the_network_computes(model, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    build(_state(model), path, kind="float", byte_table=False)
+    ids, mask = _texts(6, 17)
+    with torch.no_grad():
+        expected = model(torch.tensor(ids), torch.tensor(mask)).numpy()
+    np.testing.assert_allclose(_run(path, ids, mask), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["rows", "blocks8"])
+def test_eight_bit_graphs_stay_close_to_the_network(model, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "m.onnx"
+    build(_state(model), path, kind=kind)
+    ids, mask = _texts(6, 17)
+    with torch.no_grad():
+        expected = model(torch.tensor(ids), torch.tensor(mask)).numpy()
+    np.testing.assert_allclose(_run(path, ids, mask), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("kind", ["rows", "float"])
+def test_a_text_is_answered_alike_alone_and_beside_others(model, tmp_path, kind: str) -> None:
+    path = tmp_path / "m.onnx"
+    build(_state(model), path, kind=kind)
+    ids, mask = _texts(8, 30)
+    together = _run(path, ids, mask)
+    for row in range(len(ids)):
+        size = int(mask[row].sum())
+        alone = _run(path, ids[row : row + 1, :size], mask[row : row + 1, :size])
+        np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
+
+
+def test_weights_read_back_from_a_graph_build_the_same_graph(model, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    build(_state(model), first, kind="rows")
+    weights = read_weights(first)
+    assert set(weights) == set(_state(model))
+    build(weights, second, kind="rows")
+    ids, mask = _texts(4, 12)
+    np.testing.assert_allclose(_run(first, ids, mask), _run(second, ids, mask), atol=1e-4)
+
+
+def test_an_unknown_kind_of_product_is_refused(model, tmp_path: Path) -> None:
+    assert "rows" in KINDS
+    with pytest.raises(ValueError, match="kind"):
+        build(_state(model), tmp_path / "m.onnx", kind="three bits")
+
+
+def test_words_that_share_an_embedding_cannot_move_the_answer(model, tmp_path: Path) -> None:
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    rows = [[10, 11, 12], [20, 21]]
+    sharing.merge(state["words.weight"], rows)
+    sharing.spread(state["words.weight"], rows)
+    path = tmp_path / "m.onnx"
+    build({key: value.numpy() for key, value in state.items()}, path, kind="rows")
+    ids = np.array([[1, 10, 5, 20], [1, 11, 5, 21], [1, 12, 5, 20]], np.int64)
+    logits = _run(path, ids, np.ones_like(ids))
+    np.testing.assert_array_equal(logits[0], logits[1])
+    np.testing.assert_array_equal(logits[0], logits[2])
+    table = sharing.table(rows, 30)
+    assert [table[i] for i in (10, 11, 12, 20, 21, 5)] == [10, 10, 10, 20, 20, 5]
+
+
+def test_two_class_sets_say_nothing_about_neutral() -> None:
+    batch = collate([([1, 2], None, Example("t", 2, "sst2", two_class=True))])
+    logits = torch.tensor([[0.3, 5.0, 1.0]], requires_grad=True)
+    loss_of(logits, batch, Stage("s", 1)).backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 1].abs() < 1e-6
+    assert logits.grad[0, 2] < 0
+
+
+def test_twins_that_disagree_cost_more_than_twins_that_agree() -> None:
+    batch = collate([([1, 2], [1, 3], Example("t", 1, "x"))])
+    assert (batch.texts, batch.twins) == (1, 1)
+    stage = Stage("s", 1, consistency=2.0)
+    alike = loss_of(torch.tensor([[0.0, 1.0, 0.0]] * 2), batch, stage)
+    apart = loss_of(torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 3.0]]), batch, stage)
+    assert apart > alike
+
+
+def test_the_temperature_of_overconfident_logits_is_found() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.normal(size=(4000, 3)).astype(np.float32)
+    odds = np.exp(true) / np.exp(true).sum(1, keepdims=True)
+    labels = np.array([rng.choice(3, p=row / row.sum()) for row in odds.astype(np.float64)])
+    assert fit_temperature([(3 * true, labels)]) == pytest.approx(3.0, rel=0.15)
+
+
+def test_the_shipped_recipe_reads_and_a_misspelt_key_is_named(tmp_path: Path) -> None:
+    assert load_recipe(RECIPE).stages[-1].share
+    path = tmp_path / "r.toml"
+    path.write_text('[[stage]]\nname = "a"\nepochs = 1\nrat = 2.0\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="rat"):
+        load_recipe(path)

@@ -1,0 +1,75 @@
+"""The shipped model's way from recipe to bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from discern_training.sentiment import pretrained, sharing, swaps
+from discern_training.sentiment.config import load_recipe
+from discern_training.sentiment.data import load_set, load_training, read_csv, split
+from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder, load_pretrained
+from discern_training.sentiment.export import export, save_metrics
+from discern_training.sentiment.quick import quick
+from discern_training.sentiment.train import Trainer
+
+
+def train_recipe(config: Path, data: Path, source: Path | None, output: Path) -> None:
+    """Trains through the recipe's stages, or goes on where an earlier run stopped.
+
+    Raises:
+        ValueError: the recipe or a data file breaks a rule.
+        FileNotFoundError: a data file or the pretrained encoder is missing.
+    """
+    recipe = load_recipe(config)
+    torch.manual_seed(recipe.seed)
+    torch.set_num_threads(1)
+    folder = pretrained.find(source)
+    tokenizer = _tokenizer(folder)
+    model = SentimentEncoder(EncoderSizes(), dropout=recipe.dropout, sparse_embedding=True)
+    load_pretrained(model, folder)
+    sets = _quick_sets(data)
+    trainer = Trainer(
+        model,
+        tokenizer,
+        output,
+        seed=recipe.seed,
+        evaluate=lambda found: {k: quick(found, tokenizer, rows) for k, rows in sets.items()},
+        shared_rows=swaps.shared_rows(tokenizer),
+    )
+    trainer.resume()
+    names = {name for stage in recipe.stages for name in stage.mix} - {"written"}
+    trainer.run(recipe.stages, load_training(data, sorted(names)))
+
+
+def export_run(
+    run: Path, data: Path, source: Path | None, output: Path, version: str
+) -> dict[str, Any]:
+    """Makes the bundle of a run's averaged weights; figures also go to ``run/metrics.json``."""
+    folder = pretrained.find(source)
+    state = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
+    sharing.spread(state["words.weight"], swaps.shared_rows(_tokenizer(folder)))
+    arrays = {key: value.numpy() for key, value in state.items()}
+    figures = export(arrays, folder / "tokenizer.json", data, output, version)
+    save_metrics(figures, run / "metrics.json")
+    return figures
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _quick_sets(data: Path) -> dict[str, list[tuple[str, int]]]:
+    tweets, imdb = (split(load_set(name, data))[1] for name in ("tweets", "imdb"))
+    return {
+        "sst2_dev": list(read_csv(data / "sst2_dev.csv")),
+        "goemotions_dev": list(read_csv(data / "goemotions_dev.csv"))[:800],
+        "tweets": [(item.text, item.label) for item in tweets],
+        "imdb_ends": [(" ".join(item.text.split()[-150:]), item.label) for item in imdb[:150]],
+    }

@@ -1,0 +1,47 @@
+"""Reads the weights back out of a bundle's ``model.onnx``: what ``graph.build`` wrote, as floats.
+
+With this a shipped bundle is also the start of fine-tuning; nothing has to be downloaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+_EIGHT_BITS: Final = ".codes"
+_NOT_WEIGHTS: Final = (".scale", ".step")
+
+
+def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The state dict of a ``SentimentEncoder`` as arrays, 8-bit weights multiplied out.
+
+    Raises:
+        ValueError: the file is not one that ``graph.build`` wrote with 8-bit or float weights.
+    """
+    stored: dict[str, NDArray[Any]] = {
+        item.name: numpy_helper.to_array(item) for item in onnx.load(str(path)).graph.initializer
+    }
+    result: dict[str, NDArray[np.float32]] = {}
+    for name, value in stored.items():
+        if name.endswith(_EIGHT_BITS):
+            base = name.removesuffix(_EIGHT_BITS)
+            result[f"{base}.weight"] = _multiply(value, stored[f"{base}.scale"], base)
+        elif "." in name and name.endswith((".weight", ".bias")):
+            linear = value.ndim == 2 and name.startswith("layers.")
+            result[name] = np.ascontiguousarray(value.T if linear else value, dtype=np.float32)
+    if "words.weight" not in result or "head.weight" not in result:
+        raise ValueError(f"{path.name} does not hold a sentiment network's weights")
+    return result
+
+
+def _multiply(codes: NDArray[Any], scale: NDArray[np.float32], base: str) -> NDArray[np.float32]:
+    if codes.dtype != np.int8 or codes.ndim != 2:
+        raise ValueError(f"'{base}' is not stored with 8 bits a weight")
+    table = scale.reshape(-1, 1) if base == "words" else scale.reshape(1, -1)
+    floats: NDArray[np.float32] = codes.astype(np.float32) * table
+    return np.ascontiguousarray(floats if base == "words" else floats.T)
