@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
@@ -231,20 +231,17 @@ def _remind(kind: Kind, silent_s: float, *, most: int = 500) -> int:
     if not carrier().sends_messages:
         return 0
     now = timezone.now()
-    silent_since = now - timedelta(seconds=silent_s)
     waiting = kind.model._default_manager.filter(
-        state=State.QUEUED, available_at__lte=now, notified_at__lt=silent_since
+        state=State.QUEUED,
+        available_at__lte=now,
+        notified_at__lt=now - timedelta(seconds=silent_s),
     )
-    rows = waiting.order_by("notified_at").values_list(
-        "pk", "priority", "created_at", "notified_at"
-    )
-    due = [
-        (pk, priority)
-        for pk, priority, created, notified in rows[:most]
-        if now - notified > notified - created
-    ]
-    rows_due = kind.model._default_manager.filter(pk__in=[pk for pk, _ in due])
-    rows_due.update(notified_at=now)
+    longer = waiting.annotate(
+        before=ExpressionWrapper(F("notified_at") - F("created_at"), DurationField()),
+        since=ExpressionWrapper(Value(now) - F("notified_at"), DurationField()),
+    ).filter(since__gt=F("before"))
+    due = list(longer.order_by("notified_at").values_list("pk", "priority")[:most])
+    kind.model._default_manager.filter(pk__in=[pk for pk, _ in due]).update(notified_at=now)
     for sent, (pk, priority) in enumerate(due):
         if not carrier().notify(kind.name, pk, priority=priority):
             # A broker that is away for one is away for all; they are first in the next round.
