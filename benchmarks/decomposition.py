@@ -8,12 +8,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import plots
 from benchmarks.environments import PEERS, ROOT, python_of
 from benchmarks.machine import command_line, provenance, sentence
 from benchmarks.processes import adopt_orphans
-from benchmarks.report import middle, number, table, write
+from benchmarks.report import folder, middle, number, table, write
 from benchmarks.servers import blog_servers, model_folder, own_servers
 from benchmarks.texts import texts
 from benchmarks.visit import visit
@@ -47,9 +49,9 @@ def main() -> int:
         subprocess.run(command, cwd=PEERS, env=_environment(None), check=True, capture_output=True)
     measured: dict[str, list[dict[str, float]]] = {name: [] for name, *_ in STEPS}
     for _ in range(rounds):
-        for name, _, step, folder, batch in STEPS:
+        for name, _, step, model, batch in STEPS:
             command = [str(python), "decomposition_steps.py", "measure", step, str(seconds)]
-            rates = _all_cores([*command, str(batch)], _environment(folder))
+            rates = _all_cores([*command, str(batch)], _environment(model))
             measured[name].append(rates)
             print(f"  {name}: {rates}", flush=True)
     served = {server.name: _served(server, 2 * seconds) for server in _servers()}
@@ -64,12 +66,13 @@ def main() -> int:
     result["served"] = served
     result["rounds"] = measured
     write("decomposition", result, _markdown(result), quick=quick)
+    plots.decomposition(result, folder(quick=quick) / "decomposition.svg")
     return 0
 
 
-def _environment(folder: Any) -> dict[str, str]:
-    model = str(folder or model_folder().absolute())
-    return {**os.environ, "BENCH_MODEL": model, "OMP_NUM_THREADS": "1", "BENCH_THREADS": "1"}
+def _environment(model: Path | None) -> dict[str, str]:
+    folder = str(model or model_folder().absolute())
+    return {**os.environ, "BENCH_MODEL": folder, "OMP_NUM_THREADS": "1", "BENCH_THREADS": "1"}
 
 
 def _all_cores(command: list[str], environment: dict[str, str]) -> dict[str, float]:

@@ -131,7 +131,7 @@ def _ratio_table(result: dict[str, Any]) -> str:
         p99 = " against ".join(number(value) for value in entry.get("p99_ms", []))
         rows.append(
             [
-                cell.replace("-", ", ") + " clients",
+                cell.replace("-", ", ") + (" client" if cell.endswith("-1") else " clients"),
                 entry.get("best_peer", "-"),
                 number(entry.get("times_best_peer")),
                 p99 or "-",

@@ -32,7 +32,8 @@ if __name__ == "__main__":
         signal.signal(number, lambda *_: stop.set())
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     serve.start(
-        http_options={"host": "127.0.0.1", "port": PORT}, logging_config={"log_level": "ERROR"}
+        http_options={"host": "127.0.0.1", "port": PORT},
+        logging_config={"log_level": "ERROR", "enable_access_log": False},
     )
     serve.run(SentimentReplica.bind(), name="sentiment", route_prefix="/analyze")
     stop.wait()
