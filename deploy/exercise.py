@@ -1,0 +1,122 @@
+"""Does the main jobs over HTTP and asks Prometheus what the dashboard asks; standard library only.
+
+    DISCERN_KEY=dk_... python3 exercise.py dashboard.json
+
+It exits with 1 and says what is wrong, or prints what it saw.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+SITE = os.environ.get("DISCERN_SITE", "http://127.0.0.1:8000")
+PROMETHEUS = os.environ.get("DISCERN_PROMETHEUS", "http://127.0.0.1:9090")
+
+
+def call(path: str, data: bytes | None = None, kind: str = "application/json") -> Any:
+    headers = {"Authorization": f"Bearer {os.environ['DISCERN_KEY']}", "Content-Type": kind}
+    request = urllib.request.Request(SITE + path, data=data, headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def wait_for(what: str, check: Callable[[], Any], seconds: float = 90) -> Any:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            result = check()
+            if result:
+                return result
+        except (OSError, urllib.error.URLError) as error:
+            result = error
+        if time.monotonic() > end:
+            sys.exit(f"{what}: not within {seconds:g} s ({result})")
+        time.sleep(0.3)
+
+
+def ready() -> bool:
+    with urllib.request.urlopen(f"{SITE}/health/ready", timeout=5) as answer:  # noqa: S310
+        return bool(answer.status == 200)
+
+
+def picture() -> bytes:
+    """A black PNG with a light square."""
+    rows = b"".join(
+        b"\0" + bytes(230 if x >= 64 and 32 <= y < 96 else 0 for x in range(128))
+        for y in range(128)
+    )
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    header = (128).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        parts += [len(body).to_bytes(4, "big"), kind, body]
+        parts.append(zlib.crc32(kind + body).to_bytes(4, "big"))
+    return b"".join(parts)
+
+
+def upload() -> str:
+    boundary = uuid.uuid4().hex
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n'
+        "Content-Type: image/png\r\n\r\n"
+    )
+    body = head.encode() + picture() + f"\r\n--{boundary}--\r\n".encode()
+    answer = call("/api/v1/uploads", body, f"multipart/form-data; boundary={boundary}")
+    rows = answer.get("uploads") or answer.get("results") or answer
+    return str(rows[0]["id"])
+
+
+def finished(upload_id: str) -> Any:
+    row = call(f"/api/v1/uploads/{upload_id}")
+    if row["state"] in ("failed", "dead"):
+        sys.exit(f"the upload failed: {row}")
+    return row if row["state"] == "done" else None
+
+
+def questions(dashboard: Path) -> list[tuple[str, str]]:
+    panels = json.loads(dashboard.read_text())["panels"]
+    return [
+        (panel["title"], target["expr"].replace("$__rate_interval", "30s"))
+        for panel in panels
+        for target in panel["targets"]
+    ]
+
+
+def answered(expression: str) -> bool:
+    query = urllib.parse.urlencode({"query": expression})
+    with urllib.request.urlopen(f"{PROMETHEUS}/api/v1/query?{query}", timeout=10) as answer:  # noqa: S310
+        result = json.load(answer)["data"]["result"]
+    return any(series["value"][1] not in ("NaN", "+Inf") for series in result)
+
+
+def asked(expression: str) -> bool:
+    call("/api/v1/analyze", b'{"text": "Good."}')
+    return answered(expression)
+
+
+def main() -> None:
+    wait_for("the site is ready", ready)
+    for text in ("What a lovely day, I love it.", "The worst food ever."):
+        answer = call("/api/v1/analyze", json.dumps({"text": text}).encode())
+        print(f"analyze: {text!r} -> {json.dumps(answer)[:160]}")
+    made = upload()
+    row = wait_for("an upload is done", lambda: finished(made))
+    print(f"upload: {json.dumps(row)[:300]}")
+    for title, expression in questions(Path(sys.argv[1])):
+        wait_for(f"Prometheus on '{title}': {expression}", partial(asked, expression))
+        print(f"dashboard: {title}: answered")
+
+
+if __name__ == "__main__":
+    main()
