@@ -265,8 +265,7 @@ def test_the_queue_is_also_bounded_by_the_time_its_work_will_take() -> None:
     made.submit((0, 0), cost=10).result(PATIENCE_S)  # now the speed is known: 500 a second at most
     hold(bench, made)
     with pytest.raises(Overloaded) as caught:
-        for n in range(200):
-            made.submit((n, 0), cost=10)
+        _fill(made, 200)
     assert caught.value.limit == 0.5
     assert made.stats().expected_wait_s > 0.5
     bench.gate.set()
@@ -385,6 +384,11 @@ def test_impossible_limits_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         BatchLimits(**limits)
     assert caught.value.field in limits
+
+
+def _fill(made: DynamicBatcher[tuple[int, int], str], items: int) -> None:
+    for n in range(items):
+        made.submit((n, 0), cost=10)
 
 
 def _refuses(made: DynamicBatcher[tuple[int, int], str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -23,6 +24,8 @@ MODEL_FILE: Final = "model.onnx"
 CANARY: Final = "The canary sings, so the model is well."
 SLICE_TEXTS: Final = 32
 SLICE_CHARS: Final = 20_000
+GRACE_S: Final = 0.1
+DRAIN_S: Final = 30.0
 MAX_WINDOWS_UNDER_WAY: Final = 128
 """Windows one call may have in the queue, so that a call of a thousand long texts leaves room for
 others' short ones."""
@@ -46,6 +49,8 @@ class LoadedSentiment:
             )
         observe = options.observe
         self.bundle = bundle
+        self._calls = 0
+        self._idle = threading.Condition()
         self.runner = EncoderRunner(
             bundle.path(MODEL_FILE),
             sessions=options.sessions,
@@ -84,6 +89,7 @@ class LoadedSentiment:
         under_way: deque[Pending] = deque()
         answers: list[Sentiment] = []
         windows_under_way = 0
+        self._count_call(1)
         try:
             for part in slices(texts):
                 for windows in self.analyzer.windows(part):
@@ -102,6 +108,7 @@ class LoadedSentiment:
         finally:
             for pending in under_way:
                 pending.cancel()
+            self._count_call(-1)
 
     def canary(self, deadline: float | None = None) -> None:
         """Runs a real inference through the queue and looks at its answer.
@@ -119,8 +126,19 @@ class LoadedSentiment:
         return self.runner.stats()
 
     def close(self, *, drain: bool = False) -> None:
-        """Stops the runner; with ``drain`` what is queued is run first."""
+        """Stops the runner; with ``drain`` the calls under way are carried through first, and
+        those that had just found this model begin."""
+        if drain:
+            time.sleep(GRACE_S)
+            with self._idle:
+                self._idle.wait_for(lambda: self._calls == 0, DRAIN_S)
         self.runner.close(drain=drain)
+
+    def _count_call(self, change: int) -> None:
+        with self._idle:
+            self._calls += change
+            if not self._calls:
+                self._idle.notify_all()
 
     def _finish(self, pending: Pending, index: int) -> Sentiment:
         try:

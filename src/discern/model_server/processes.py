@@ -57,6 +57,7 @@ class Group:
         """Runs until told to stop by a signal; the members drain."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: [member.refresh() for member in self._members])
         try:
             while not self._stop.is_set():
                 for member in self._members:
@@ -93,6 +94,10 @@ class _Member:
             self._process = context.Process(target=_member_main, args=(self._settings,))
             self._process.start()
             self._started = now
+
+    def refresh(self) -> None:
+        if self._process is not None and self._process.pid and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGHUP)
 
     def ask_to_stop(self) -> None:
         if self._process is not None and self._process.is_alive():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
 from concurrent.futures import Future
@@ -26,7 +27,8 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
     """Serves on a bound socket until told to stop.
 
     SIGTERM and SIGINT drain: what was accepted is answered, what is new is refused with
-    ``draining``, and readiness says no. A second signal ends at once.
+    ``draining``, and readiness says no. A second signal ends at once. SIGHUP loads what the
+    catalog now says is active; the models that answer go on until the new ones do.
     """
     logging.basicConfig(
         level=settings.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr, force=True
@@ -84,6 +86,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Keeps the loop for the signal handler, which runs outside of it."""
         self._serving_loop = asyncio.get_running_loop()
+        self._serving_loop.add_signal_handler(signal.SIGHUP, self._state.refresh)
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

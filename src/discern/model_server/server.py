@@ -152,6 +152,12 @@ class Server:
         while self.in_flight and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(POLL_S)
 
+    def refresh(self) -> None:
+        """Begins to load what the catalog now says is active, in a thread of its own."""
+        tasks = self.settings.tasks
+        loads = [partial(self.engine.residents.refresh, task) for task in tasks]
+        threading.Thread(target=lambda: [self._loads(load) for load in loads], daemon=True).start()
+
     def _required_are_well(self) -> bool:
         residents = self.engine.residents
         required = [residents.peek(task) for task in self.settings.tasks]
