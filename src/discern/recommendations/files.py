@@ -1,0 +1,215 @@
+"""Reads contents and interactions from CSV, JSON Lines or Parquet files, streamed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+from discern.errors import InvalidInput, MissingExtra
+from discern.recommendations.contract import (
+    MAX_TAGS,
+    MAX_VIEW_SECONDS,
+    Content,
+    Interaction,
+    check_id,
+)
+
+CONTENT_NAMES: Final = ("content_id", "id", "item_id", "external_id")
+PERSON_NAMES: Final = ("user_id", "person", "person_id", "user")
+INTERACTED_NAMES: Final = ("content_id", "content", "item_id", "item")
+TIME_NAMES: Final = ("created_at", "at", "timestamp")
+VERDICT_NAMES: Final = ("liked", "disliked", "view_time")
+TRUE_WORDS: Final = frozenset({"1", "1.0", "true", "yes", "t", "y"})
+FALSE_WORDS: Final = frozenset({"", "0", "0.0", "false", "no", "f", "n", "null", "none"})
+MAX_FIELD_CHARS: Final = 10_000_000
+BATCH_ROWS: Final = 65_536
+
+Row = Mapping[str, Any]
+
+
+def read_contents(path: Path | str) -> Iterator[Content]:
+    """The contents of a file with the columns ``content_id`` and any of ``title``, ``text``,
+    ``category``, ``tags`` (separated by ``|``), ``created_at``, ``available``.
+
+    Raises:
+        InvalidInput: no such file, a missing column or a bad value; the message names the row.
+        MissingExtra: Parquet without pyarrow.
+    """
+    for number, row in enumerate(read_rows(Path(path)), 1):
+        yield parse_content(row, where=f"row {number} of '{Path(path).name}'")
+
+
+def read_interactions(path: Path | str) -> Iterator[Interaction]:
+    """The interactions of a file with the columns ``user_id``, ``content_id`` and any of
+    ``liked``, ``disliked``, ``view_time``, ``created_at``. Without the first three of those every
+    row counts as a like.
+
+    Raises:
+        InvalidInput: no such file, a missing column or a bad value; the message names the row.
+        MissingExtra: Parquet without pyarrow.
+    """
+    for number, row in enumerate(read_rows(Path(path)), 1):
+        yield parse_interaction(row, where=f"row {number} of '{Path(path).name}'")
+
+
+def parse_content(row: Row, *, where: str) -> Content:
+    """One content from a row of plain values; ``where`` names the row in errors."""
+    return Content(
+        id=check_id(_pick(row, CONTENT_NAMES, where), field=f"content_id in {where}"),
+        title=_text(row.get("title")),
+        text=_text(row.get("text")),
+        category=_text(row.get("category")),
+        tags=_tags(row.get("tags")),
+        created_at=_optional_time(row, where),
+        available=_flag(row.get("available", True), "available", where),
+    )
+
+
+def parse_interaction(row: Row, *, where: str) -> Interaction:
+    """One interaction from a row of plain values; ``where`` names the row in errors."""
+    told = any(name in row for name in VERDICT_NAMES)
+    return Interaction(
+        person=check_id(_pick(row, PERSON_NAMES, where), field=f"user_id in {where}"),
+        content=check_id(_pick(row, INTERACTED_NAMES, where), field=f"content_id in {where}"),
+        liked=_flag(row.get("liked"), "liked", where) if told else True,
+        disliked=_flag(row.get("disliked"), "disliked", where),
+        view_time=_seconds(row.get("view_time"), where),
+        at=_optional_time(row, where) or 0.0,
+    )
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a ``.csv``, ``.jsonl`` (either may end in ``.gz``) or ``.parquet`` file."""
+    if not path.is_file():
+        raise InvalidInput(f"There is no file '{path}'.", field="input")
+    endings = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    reader = _READERS.get(endings[-1] if endings else "")
+    if reader is None:
+        raise InvalidInput(
+            f"Cannot tell the format of '{path.name}'; known endings: {', '.join(_READERS)}.",
+            field="input",
+        )
+    try:
+        yield from reader(path)
+    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+        raise InvalidInput(f"'{path.name}' is not readable: {error}.", field="input") from error
+
+
+def _read_csv(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(MAX_FIELD_CHARS)
+    with _open(path) as stream:
+        reader = csv.reader(stream)
+        names = [name.strip().lower() for name in next(reader, [])]
+        for values in reader:
+            if values:
+                yield dict(zip(names, values, strict=False))
+
+
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    with _open(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InvalidInput(f"Line {number} of '{path.name}' is not JSON.") from error
+            if not isinstance(row, dict):
+                raise InvalidInput(f"Line {number} of '{path.name}' is not an object.")
+            yield row
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra("Parquet needs pyarrow: pip install 'discern[parquet]'.") from None
+    try:
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS):
+            yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise InvalidInput(f"'{path.name}' is not readable Parquet: {error}.") from error
+
+
+_READERS: Final[dict[str, Callable[[Path], Iterator[Row]]]] = {
+    ".csv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".parquet": _read_parquet,
+}
+
+
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _pick(row: Row, names: tuple[str, ...], where: str) -> Any:
+    for name in names:
+        if row.get(name) is not None:
+            return row[name]
+    raise InvalidInput(f"{where} has no '{names[0]}'.", field=names[0])
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    parts = value if isinstance(value, list | tuple) else _text(value).split("|")
+    tags = [str(part).strip() for part in parts if part is not None]
+    return tuple(dict.fromkeys(tag for tag in tags if tag))[:MAX_TAGS]
+
+
+def _flag(value: object, name: str, where: str) -> bool:
+    word = str(value).strip().lower() if value is not None else ""
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise InvalidInput(f"'{name}' in {where} must be true or false.", field=name)
+
+
+def _seconds(value: object, where: str) -> float:
+    if value is None or value == "":
+        return 0.0
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds) or seconds < 0:
+        raise InvalidInput(
+            f"'view_time' in {where} must be a number of seconds.", field="view_time"
+        )
+    return min(seconds, MAX_VIEW_SECONDS)
+
+
+def _optional_time(row: Row, where: str) -> float | None:
+    value = next((row[name] for name in TIME_NAMES if row.get(name) not in (None, "")), None)
+    return None if value is None else parse_time(value, where)
+
+
+def parse_time(value: object, where: str) -> float:
+    """Seconds since 1970 from a number of seconds, a datetime or an ISO 8601 text (UTC where no
+    zone is given)."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        try:
+            return parse_time(datetime.fromisoformat(str(value)), where)
+        except ValueError:
+            seconds = math.nan
+    if not math.isfinite(seconds):
+        raise InvalidInput(f"The time in {where} is not readable.", field="created_at")
+    return seconds
