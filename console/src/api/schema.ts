@@ -785,6 +785,13 @@ export interface components {
             overlay: string | null;
             annotated: string | null;
         };
+        UploadPage: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["Upload"][];
+        };
         UploadProgress: {
             done: number;
             total: number;
@@ -2367,7 +2374,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Upload"][];
+                    "application/json": components["schemas"]["UploadPage"];
                 };
             };
             /** @description The input breaks a rule; `field` names where. */

@@ -117,6 +117,12 @@ class UploadSerializer(serializers.Serializer[Any]):
     links = UploadLinksSerializer()
 
 
+class UploadPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = UploadSerializer(many=True)
+
+
 class RejectedSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="The file's place in the request, from 0.")
     name = serializers.CharField()

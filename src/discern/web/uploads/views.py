@@ -22,7 +22,12 @@ from discern.web.jobs.models import BATCH, INTERACTIVE, State
 from discern.web.uploads import events, render, services, storing
 from discern.web.uploads.models import Upload
 from discern.web.uploads.parsing import PicturesParser
-from discern.web.uploads.serializers import AcceptedSerializer, UploadSerializer, describe
+from discern.web.uploads.serializers import (
+    AcceptedSerializer,
+    UploadPageSerializer,
+    UploadSerializer,
+    describe,
+)
 
 PRIORITIES: Final = {"interactive": INTERACTIVE, "batch": BATCH}
 THRESHOLD: Final = 0.3
@@ -42,7 +47,7 @@ class UploadsView(ApiView):
             OpenApiParameter("cursor", str),
             OpenApiParameter("page_size", int),
         ],
-        responses=UploadSerializer(many=True),
+        responses=UploadPageSerializer,
     )
     def get(self, request: Request) -> Response:
         """Pictures, newest first."""
