@@ -38,6 +38,14 @@ from tests.web.chores.kind import Chosen  # noqa: E402
 from tests.web.live import LiveSite  # noqa: E402
 
 PASSWORD = "correct horse battery"
+_LIVE = {"site", "two_processes", "slow_site"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starting a whole site takes its time on a busy machine."""
+    for item in items:
+        if _LIVE & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.timeout(400))
 
 
 @pytest.fixture(autouse=True)

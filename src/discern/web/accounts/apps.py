@@ -8,6 +8,3 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "discern.web.accounts"
     label = "accounts"
-
-    def ready(self) -> None:
-        from discern.web.accounts import schema  # noqa: F401

@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes an API key; loaded once the apps are."""
+"""How the OpenAPI document describes an API key; imported by the views."""
 
 from __future__ import annotations
 

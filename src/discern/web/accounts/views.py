@@ -14,7 +14,10 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from discern.web.accounts import services
+from discern.web.accounts import (
+    schema,  # noqa: F401 - tells the OpenAPI document what a key is
+    services,
+)
 from discern.web.accounts.authentication import SignedIn, caller
 from discern.web.accounts.models import User
 from discern.web.accounts.serializers import (
