@@ -29,6 +29,7 @@ from discern.errors import (
     TooLarge,
     UnsupportedMedia,
 )
+from discern.vision import sandbox as sandbox_room
 from discern.vision.contract import ImageLimits
 from discern.vision.formats import inspect
 from discern.vision.images import open_image, sanitize
@@ -195,13 +196,25 @@ def test_decoding_beyond_its_memory_is_refused() -> None:
     sandbox.close()
 
 
-def test_a_killed_decoder_costs_one_picture_and_no_more() -> None:
+def test_a_decoder_killed_from_outside_costs_no_picture() -> None:
     sandbox = Sandbox(1)
-    open_image(picture(), sandbox=sandbox)
-    [process] = sandbox._idle
-    os.kill(process._process.pid, signal.SIGKILL)
-    with pytest.raises(CorruptMedia):
-        open_image(picture(), sandbox=sandbox)
+    for _ in range(3):
+        assert open_image(picture(), sandbox=sandbox).width == 120
+        os.kill(sandbox._idle[0]._process.pid, signal.SIGKILL)
+    sandbox.close()
+
+
+def test_a_picture_that_ends_its_decoder_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(1)
+
+    def kill(process: object, *_: object) -> None:
+        os.kill(process._process.pid, signal.SIGSEGV)  # type: ignore[attr-defined]
+        raise sandbox_room._ProcessEnded(process.close())  # type: ignore[attr-defined]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox_room._Process, "ask", kill)
+        with pytest.raises(CorruptMedia, match="decoder fail"):
+            open_image(picture(), sandbox=sandbox)
     assert open_image(picture(), sandbox=sandbox).width == 120
     sandbox.close()
 

@@ -45,6 +45,12 @@ class _ProcessEnded(Exception):
         super().__init__(str(cause))
         self.cause = cause
 
+    @property
+    def by_outside(self) -> bool:
+        """Whether a signal ended it that no limit of ours sends."""
+        limit = -getattr(signal, "SIGPROF", 0)
+        return isinstance(self.cause, int) and self.cause < 0 and self.cause != limit
+
 
 class _Process:
     """One decoding process; used by one thread at a time."""
@@ -147,20 +153,32 @@ class Sandbox:
             CorruptMedia, TooLarge, UnsupportedMedia: the picture is at fault.
             Overloaded: every process stays busy for longer than ``limits.wall_s``.
         """
-        process = self._take(limits)
+        wanted = {**request, "cpu_s": limits.cpu_s}
         try:
-            reply, body = process.ask({**request, "cpu_s": limits.cpu_s}, data, limits.wall_s)
+            reply, body = self._ask(wanted, data, limits)
         except _ProcessEnded as ended:
-            self._give(process, usable=False)
-            raise _explain(ended.cause, limits) from None
-        except BaseException:
-            process.close()
-            self._give(process, usable=False)
-            raise
-        self._give(process, usable=process.requests < _REQUESTS_PER_PROCESS)
+            if not ended.by_outside:
+                raise _explain(ended.cause, limits) from None
+            # Somebody may have killed it, short of memory say; only a second end is the picture's.
+            try:
+                reply, body = self._ask(wanted, data, limits)
+            except _ProcessEnded as again:
+                raise _explain(again.cause, limits) from None
         if "error" in reply:
             raise _refusal(reply)
         return reply, body
+
+    def _ask(
+        self, request: dict[str, Any], data: bytes, limits: ImageLimits
+    ) -> tuple[dict[str, Any], bytes]:
+        process = self._take(limits)
+        usable = False
+        try:
+            answer = process.ask(request, data, limits.wall_s)
+            usable = process.requests < _REQUESTS_PER_PROCESS
+        finally:
+            self._give(process, usable=usable)
+        return answer
 
     def warm(self) -> None:
         """Starts one process ahead of the first picture."""

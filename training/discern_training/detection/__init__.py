@@ -1,0 +1,1 @@
+"""Makes detectors smaller: static int8 quantization, calibrated on photographs."""
