@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +21,9 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def runner() -> EncoderRunner:
+def runner() -> Iterator[EncoderRunner]:
     made = EncoderRunner(WORDS, sessions=2)
-    yield made  # type: ignore[misc]
+    yield made
     made.close()
 
 

@@ -15,8 +15,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 FOLDER = Path(__file__).parent
-SLOW_SIDE = 640
-SLOW_PRODUCTS = 3
+SLOW_SIDE = 480
+SLOW_PRODUCTS = 2
 
 
 def words(*, slow: bool) -> onnx.ModelProto:

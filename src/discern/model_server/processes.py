@@ -57,7 +57,7 @@ class Group:
         """Runs until told to stop by a signal; the members drain."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        signal.signal(signal.SIGHUP, lambda *_: [member.refresh() for member in self._members])
+        signal.signal(signal.SIGHUP, lambda *_: self._refresh())
         try:
             while not self._stop.is_set():
                 for member in self._members:
@@ -69,6 +69,11 @@ class Group:
             end = time.monotonic() + self._settings.drain_s + STOP_MARGIN_S
             for member in self._members:
                 member.wait(end)
+
+
+    def _refresh(self) -> None:
+        for member in self._members:
+            member.refresh()
 
 
 class _Member:
