@@ -9,10 +9,21 @@ from discern.cli import LazyGroup
 
 class _RecommendGroup(LazyGroup):
     lazy = {
+        "fit": ("discern.cli.recommend_fit", "fit"),
+        "for": ("discern.cli.recommend_lists", "for_person"),
+        "similar": ("discern.cli.recommend_lists", "similar"),
         "evaluate": ("discern.cli.recommend_evaluate", "evaluate"),
+        "import": ("discern.cli.recommend_files", "import_files"),
+        "export": ("discern.cli.recommend_files", "export_files"),
     }
 
 
 @click.group(cls=_RecommendGroup)
 def recommend() -> None:
-    """Suggest what a person would like next, and say why."""
+    """Suggest what a person would like next, and say why.
+
+    \b
+    discern recommend import --contents contents.csv --interactions interactions.csv
+    discern recommend fit
+    discern recommend for anna
+    """

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from discern.catalog.manifest import MANIFEST_NAME, Bundle, load_bundle, sha256_of, verify
@@ -126,37 +125,40 @@ def _arrays(model: Model) -> dict[str, NDArray[Any]]:
     small = model.size <= np.iinfo(np.uint16).max
     return {
         "contents": pack_words(model.contents),
-        "indptr": model.weights.indptr.astype(np.int64),
-        "indices": model.weights.indices.astype(np.uint16 if small else np.uint32),
-        "weights": model.weights.data.astype(np.float16),
-        "short_weights": model.short_weights.astype(np.float16),
-        "popularity": model.popularity.astype(np.float32),
-        "prior": model.prior.astype(np.float32),
+        "indptr": model.indptr,
+        "indices": model.indices.astype(np.uint16 if small else np.uint32),
+        "long": model.long,
+        "short": model.short,
+        "popularity": model.popularity,
+        "prior": model.prior,
     }
 
 
 def _model(arrays: Mapping[str, NDArray[Any]], settings: Settings, where: str) -> Model:
     try:
-        contents = unpack_words(arrays["contents"])
-        size = len(contents)
-        indptr, indices = arrays["indptr"], arrays["indices"]
-        _check_pattern(indptr, indices, size)
-        weights = sp.csr_matrix(
-            (arrays["weights"].astype(np.float32), indices.astype(np.int32), indptr),
-            shape=(size, size),
+        model = Model(
+            contents=unpack_words(arrays["contents"]),
+            indptr=arrays["indptr"].astype(np.int64),
+            indices=arrays["indices"].astype(np.int32),
+            long=arrays["long"].astype(np.float16),
+            short=arrays["short"].astype(np.float16),
+            popularity=arrays["popularity"].astype(np.float32),
+            prior=arrays["prior"].astype(np.float32),
+            settings=settings,
         )
-        short = arrays["short_weights"].astype(np.float32)
-        popularity = arrays["popularity"].astype(np.float32)
-        prior = arrays["prior"].astype(np.float32)
+        _check_pattern(model.indptr, model.indices, model.size)
     except KeyError as error:
         raise BundleInvalid(f"{where} lacks the array {error}.", field="files") from error
     except ValueError as error:
         raise BundleInvalid(f"{where}: {error}.", field="files") from error
-    if not len(short) == weights.nnz or not len(popularity) == len(prior) == size:
+    if not len(model.long) == len(model.short) == len(model.indices):
         raise BundleInvalid(f"{where}: its arrays have different lengths.", field="files")
-    if not all(np.isfinite(part).all() for part in (weights.data, short, popularity, prior)):
+    if not len(model.popularity) == len(model.prior) == model.size:
+        raise BundleInvalid(f"{where}: its arrays have different lengths.", field="files")
+    parts = (model.long, model.short, model.popularity, model.prior)
+    if not all(np.isfinite(part).all() for part in parts):
         raise BundleInvalid(f"{where} holds numbers that are not finite.", field="files")
-    return Model(contents, weights, short, popularity, prior, settings)
+    return model
 
 
 def _check_pattern(indptr: NDArray[Any], indices: NDArray[Any], size: int) -> None:

@@ -17,7 +17,7 @@ from discern.recommendations.bundle import save_model
 from discern.recommendations.fit import fit_model
 from discern.recommendations.matrices import Ratings
 from discern.recommendations.metrics import HeldOut, judge
-from discern.recommendations.model import Model, score_people
+from discern.recommendations.model import Model, Scorer
 from discern.recommendations.settings import Settings
 from discern.recommendations.split import Fold, shorten, test_folds, validation_fold, within_fold
 from discern.recommendations.tune import tune
@@ -149,7 +149,7 @@ def _evaluate(
 
 def judge_model(model: Model, people: HeldOut) -> dict[str, float]:
     """Quality with whole histories, and with one random interaction of each."""
-    scorer = partial(score_people, model)
+    scorer = Scorer(model)
     figures = judge(scorer, people)
     one = HeldOut(shorten(people.history, 1), people.targets, people.missing)
     figures["one_like_ndcg@100"] = judge(scorer, one, masked=people.history)["ndcg@100"]

@@ -74,23 +74,19 @@ def assemble(
 ) -> Model:
     """Holds back popular targets, rounds to what a bundle keeps, and adds the prior."""
     scale = popularity_scale(popularity, settings.popularity_exponent)[weights.indices]
-    rounded = sp.csr_matrix(
-        (as_stored(weights.data * scale), weights.indices, weights.indptr), shape=weights.shape
+    held_back = sp.csr_matrix(
+        (weights.data * scale, weights.indices, weights.indptr), shape=weights.shape
     )
     return Model(
         contents=tuple(contents),
-        weights=rounded,
-        short_weights=as_stored(short * scale),
+        indptr=weights.indptr.astype(np.int64),
+        indices=weights.indices.astype(np.int32),
+        long=held_back.data.astype(np.float16),
+        short=(short * scale).astype(np.float16),
         popularity=popularity,
-        prior=prior_of(rounded, popularity, settings.prior),
+        prior=prior_of(held_back, popularity, settings.prior),
         settings=settings,
     )
-
-
-def as_stored(values: Floats) -> Floats:
-    """Rounded to half precision, as bundles hold weights, so that a model scores the same
-    before it is saved and after it is loaded."""
-    return values.astype(np.float16).astype(np.float32)
 
 
 def popularity_scale(popularity: Floats, exponent: float) -> Floats:

@@ -15,20 +15,27 @@ from discern.recommendations.settings import Settings
 PRIOR_FADE: Final = 4.0
 """Interactions after which the popularity prior has fallen to 37 %; at ten it is at 8 %."""
 
+NEGLIGIBLE: Final = 1e-3
+"""A share of the short-history weights or of the prior below this is left out."""
+
+Halves = NDArray[np.float16]
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Item-item weights in sparse rows.
+    """Item-item weights in compressed sparse rows, in half precision.
 
-    ``weights`` and ``short_weights`` share one pattern of shape (contents, contents): row i
-    holds what an interaction with content i says for others, learned for long and for short
-    histories. ``popularity`` counts the people who met each content; ``prior`` is the score of
-    each content for somebody unknown.
+    Row i (``indptr[i]`` to ``indptr[i + 1]``) lists in ``indices``, ascending, the contents that
+    an interaction with content i speaks for, in ``long`` how much for people with long
+    histories and in ``short`` for those with short ones. ``popularity`` counts the people who
+    met each content; ``prior`` is each content's score for somebody unknown.
     """
 
     contents: tuple[str, ...]
-    weights: sp.csr_matrix
-    short_weights: Floats
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    long: Halves
+    short: Halves
     popularity: Floats
     prior: Floats
     settings: Settings
@@ -37,12 +44,32 @@ class Model:
     def size(self) -> int:
         return len(self.contents)
 
-    def short_matrix(self) -> sp.csr_matrix:
-        """``short_weights`` in the pattern of ``weights``, sharing its memory."""
-        return sp.csr_matrix(
-            (self.short_weights, self.weights.indices, self.weights.indptr),
-            shape=self.weights.shape,
-        )
+    def matrix(self, *, short: bool = False) -> sp.csr_matrix:
+        """The weights as float32 CSR of shape (contents, contents)."""
+        data = (self.short if short else self.long).astype(np.float32)
+        return sp.csr_matrix((data, self.indices, self.indptr), shape=(self.size, self.size))
+
+
+class Scorer:
+    """Scores every content for many people: for evaluation and precomputing only. One request
+    never makes a full-length vector (:mod:`discern.recommendations.rank`)."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._long = model.matrix()
+        self._short = model.matrix(short=True)
+
+    def __call__(self, history: sp.csr_matrix) -> Floats:
+        """Histories of shape (people, contents) to scores of the same shape."""
+        length = np.diff(history.indptr).astype(np.float64)
+        share = short_share(length, self._model.settings.short_history)
+        scores = np.asarray((_scaled(history, 1 - share) @ self._long).todense())
+        near = np.flatnonzero(share > NEGLIGIBLE)
+        if len(near):
+            part = _scaled(history[near], share[near])
+            scores[near] += np.asarray((part @ self._short).todense())
+        prior = prior_share(length)[:, None] * self._model.prior[None, :]
+        return np.asarray(scores + prior, dtype=np.float32)
 
 
 def short_share(length: NDArray[np.float64] | float, half: float) -> NDArray[np.float64]:
@@ -55,23 +82,6 @@ def short_share(length: NDArray[np.float64] | float, half: float) -> NDArray[np.
 def prior_share(length: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """How much of the popularity prior is left after that many interactions."""
     return np.asarray(np.exp(-np.asarray(length, dtype=np.float64) / PRIOR_FADE))
-
-
-def score_people(model: Model, history: sp.csr_matrix) -> Floats:
-    """Scores of every content for every row of ``history``; shape (people, contents).
-
-    For evaluation and precomputing only: one request never makes a full-length vector
-    (:mod:`discern.recommendations.rank`).
-    """
-    length = np.diff(history.indptr).astype(np.float64)
-    share = short_share(length, model.settings.short_history)
-    scores = np.asarray((_scaled(history, 1 - share) @ model.weights).todense())
-    near = np.flatnonzero(share > 1e-3)
-    if len(near):
-        part = _scaled(history[near], share[near])
-        scores[near] += np.asarray((part @ model.short_matrix()).todense())
-    scores += (prior_share(length)[:, None] * model.prior[None, :]).astype(np.float32)
-    return np.asarray(scores, dtype=np.float32)
 
 
 def _scaled(history: sp.csr_matrix, share: NDArray[np.float64]) -> sp.csr_matrix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-SMALL_MODEL_BYTES: Final = 9_000_000
+SMALL_MODEL_BYTES: Final = 8_500_000
 BYTES_PER_WEIGHT: Final = 6
 MOST_NEIGHBOURS: Final = 470
 FEWEST_NEIGHBOURS: Final = 100

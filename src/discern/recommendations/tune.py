@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from discern.recommendations.fit import assemble, gram_of, ridges
 from discern.recommendations.gram import Floats, Gram, Indices
 from discern.recommendations.metrics import HeldOut, hits_of, ndcg, top_columns
-from discern.recommendations.model import Model, score_people
+from discern.recommendations.model import Model, Scorer
 from discern.recommendations.settings import Settings, neighbours_for
 from discern.recommendations.solve import Ridge, solve_columns, to_rows
 from discern.recommendations.split import SEED, Fold, shorten
@@ -256,11 +256,11 @@ class _Parts:
         self._depths = [max(5, round(20 * share)), max(10, round(100 * share))]
 
     def quality(self, settings: Settings) -> float:
-        model = self._model(settings)
+        scorer = Scorer(self._model(settings))
         columns = self._search.columns
         figures = [
             _mean_ndcg(
-                lambda rows, history=history: score_people(model, history[rows])[:, columns],  # type: ignore[misc]
+                lambda rows, history=history: scorer(history[rows])[:, columns],  # type: ignore[misc]
                 self._masked,
                 self._targets,
                 self._depths,

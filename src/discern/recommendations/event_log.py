@@ -1,0 +1,190 @@
+"""Interactions in the order they became known: one numbered, durable log that processes share.
+
+A model server is the fitted bundle and the events after the bundle's number; after a restart it
+reads on from the last number it had. Erasing a person deletes their events and leaves a mark
+with the digest of their id, so that every process that reads the log forgets them too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from discern.errors import TooLarge
+from discern.recommendations.contract import Interaction, check_id
+
+MAX_EVENTS_A_CALL: Final = 10_000
+LATE_SECONDS: Final = 3600.0
+BUSY_MS: Final = 10_000
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT UNIQUE,
+    kind TEXT NOT NULL,
+    person TEXT NOT NULL,
+    content TEXT NOT NULL,
+    liked INTEGER NOT NULL,
+    disliked INTEGER NOT NULL,
+    view_time REAL NOT NULL,
+    at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_person ON events (person);
+"""
+_INSERT: Final = (
+    "INSERT OR IGNORE INTO events"
+    " (key, kind, person, content, liked, disliked, view_time, at)"
+    " VALUES (?, 'interaction', ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One numbered line of the log: an interaction or, with ``erased`` set, the digest of a
+    person to forget."""
+
+    number: int
+    interaction: Interaction | None
+    erased: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of the events of one call: ``late`` ones (over an hour old when they came) are
+    among the accepted; ``duplicates`` had a key that was known."""
+
+    accepted: int
+    duplicates: int
+    late: int
+    last_number: int
+
+
+def digest_of(person: str) -> str:
+    """The SHA-256 of a person's id in hexadecimal."""
+    return hashlib.sha256(person.encode()).hexdigest()
+
+
+class EventLog:
+    """A log in one SQLite file. Many threads and processes may write and read at once."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._local = threading.local()
+        with closing(self._open()) as connection:
+            connection.executescript(_SCHEMA)
+
+    def append(
+        self, interactions: Iterable[Interaction], *, keys: Iterable[str] | None = None
+    ) -> Accepted:
+        """Adds interactions, all or none. An event whose key (or, without ``keys``, whose whole
+        content) is in the log already is not added again.
+
+        Raises:
+            InvalidInput: an id is blank or too long.
+            TooLarge: over :data:`MAX_EVENTS_A_CALL` events.
+        """
+        events = list(interactions)
+        if len(events) > MAX_EVENTS_A_CALL:
+            raise TooLarge(
+                f"One call takes up to {MAX_EVENTS_A_CALL:,} events; these are {len(events):,}.",
+                field="interactions",
+                limit=MAX_EVENTS_A_CALL,
+            )
+        named = list(keys) if keys is not None else [_key(event) for event in events]
+        rows = [_row(key, event) for key, event in zip(named, events, strict=True)]
+        now = time.time()
+        late = 0
+        with self._connection() as connection:
+            before = connection.total_changes
+            for row, event in zip(rows, events, strict=True):
+                added = connection.execute(_INSERT, row).rowcount
+                late += int(added > 0 and 0 < event.at < now - LATE_SECONDS)
+            accepted = connection.total_changes - before
+        return Accepted(accepted, len(events) - accepted, late, self.last_number())
+
+    def read(self, after: int = 0, limit: int = MAX_EVENTS_A_CALL) -> list[Event]:
+        """The events with a number above ``after``, in order, at most ``limit``."""
+        rows = self._connection().execute(
+            "SELECT number, kind, person, content, liked, disliked, view_time, at"
+            " FROM events WHERE number > ? ORDER BY number LIMIT ?",
+            (after, limit),
+        )
+        return [_event(row) for row in rows]
+
+    def of_person(self, person: str, limit: int = 1_000) -> list[Interaction]:
+        """A person's newest interactions, newest first."""
+        rows = self._connection().execute(
+            "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
+            " WHERE person = ? AND kind = 'interaction' ORDER BY at DESC, number DESC LIMIT ?",
+            (person, limit),
+        )
+        return [event.interaction for event in map(_event, rows) if event.interaction]
+
+    def erase(self, person: str) -> int:
+        """Deletes a person's events, leaves the mark that tells other processes, and returns how
+        many there were."""
+        with self._connection() as connection:
+            gone = connection.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
+            connection.execute(
+                "INSERT INTO events (key, kind, person, content, liked, disliked, view_time, at)"
+                " VALUES (NULL, 'erased', ?, '', 0, 0, 0, 0)",
+                (digest_of(person),),
+            )
+        return gone
+
+    def last_number(self) -> int:
+        """The number of the newest event, 0 for an empty log."""
+        row = self._connection().execute("SELECT MAX(number) FROM events").fetchone()
+        return int(row[0] or 0)
+
+    def close(self) -> None:
+        """Closes this thread's connection; other threads close theirs."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._open()
+            self._local.connection = connection
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
+
+def _key(event: Interaction) -> str:
+    parts = (event.person, event.content, event.liked, event.disliked, event.view_time, event.at)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _row(key: str, event: Interaction) -> tuple[object, ...]:
+    return (
+        key,
+        check_id(event.person, field="user_id"),
+        check_id(event.content, field="content_id"),
+        int(event.liked),
+        int(event.disliked),
+        float(event.view_time),
+        float(event.at),
+    )
+
+
+def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
+    number, kind, person, content, liked, disliked, view_time, at = row
+    if kind == "erased":
+        return Event(number, None, erased=person)
+    return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))

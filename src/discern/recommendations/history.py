@@ -1,0 +1,69 @@
+"""A person's interactions as weights on columns: newest first, aged, folded to one each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.recommendations.contract import MAX_HISTORY, Interaction
+from discern.recommendations.matrices import strength
+
+HALF_LIFE_DAYS: Final = 180.0
+OLDEST_SHARE: Final = 0.3
+"""However old, an interaction keeps this share of its weight: taste outlasts a season."""
+
+DISLIKE_SHARE: Final = 0.5
+"""A dislike pushes half as hard as a like pulls: one may dislike a text and like its subject."""
+
+SECONDS_A_DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """``columns`` int64 and ``weights`` float32, of one length, newest first; ``length`` counts
+    the interactions that speak for something."""
+
+    columns: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @property
+    def length(self) -> int:
+        return int((self.weights > 0).sum())
+
+
+def weigh(
+    events: Sequence[Interaction],
+    column_of: Callable[[str], int | None],
+    now: float | None = None,
+) -> History:
+    """Folds the newest :data:`~discern.recommendations.contract.MAX_HISTORY` contents of a
+    history. The newest like or dislike of a content decides, else its strongest view; unknown
+    contents are left out."""
+    ordered = sorted(enumerate(events), key=lambda pair: (-pair[1].at, -pair[0]))
+    latest = now if now is not None else (ordered[0][1].at if ordered else 0.0)
+    folded: dict[int, tuple[float, bool]] = {}
+    for _, event in ordered:
+        column = column_of(event.content)
+        if column is None:
+            continue
+        if column not in folded and len(folded) == MAX_HISTORY:
+            continue
+        fresh = (_weight(event, latest), event.liked or event.disliked)
+        known = folded.get(column)
+        if known is None or ((fresh[1], fresh[0]) > (known[1], known[0]) and not known[1]):
+            folded[column] = fresh
+    return History(
+        np.fromiter(folded, dtype=np.int64, count=len(folded)),
+        np.fromiter((weight for weight, _ in folded.values()), np.float32, len(folded)),
+    )
+
+
+def _weight(event: Interaction, now: float) -> float:
+    days = max(now - event.at, 0.0) / SECONDS_A_DAY
+    age = max(0.5 ** (days / HALF_LIFE_DAYS), OLDEST_SHARE)
+    value = strength(event)
+    return age * (value if value > 0 else value * DISLIKE_SHARE)

@@ -1,0 +1,74 @@
+"""Contents and interactions kept in one folder: what the command line imports and fits from."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+from discern.recommendations.contract import Content, Interaction, check_contents
+from discern.recommendations.event_log import MAX_EVENTS_A_CALL, Accepted, EventLog
+from discern.recommendations.files import parse_content
+
+CONTENTS_NAME = "contents.jsonl"
+EVENTS_NAME = "events.sqlite"
+
+
+class Library:
+    """A folder with ``contents.jsonl`` and the event log."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.events = EventLog(folder / EVENTS_NAME)
+
+    def contents(self) -> list[Content]:
+        """Every content, in order of first import."""
+        path = self._folder / CONTENTS_NAME
+        if not path.is_file():
+            return []
+        with path.open(encoding="utf-8") as stream:
+            rows = [json.loads(line) for line in stream if line.strip()]
+        return [parse_content(row, where=CONTENTS_NAME) for row in rows]
+
+    def put_contents(self, contents: Iterable[Content]) -> tuple[int, int]:
+        """Adds contents or replaces those with the same id, all or none; returns how many were
+        added and how many replaced."""
+        known = {content.id: content for content in self.contents()}
+        before = len(known)
+        given = check_contents(list(contents))
+        known.update((content.id, content) for content in given)
+        handle, staged = tempfile.mkstemp(prefix=".contents-", dir=self._folder)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            for content in known.values():
+                stream.write(json.dumps(asdict(content), ensure_ascii=False) + "\n")
+        Path(staged).replace(self._folder / CONTENTS_NAME)
+        added = len(known) - before
+        return added, len(given) - added
+
+    def put_interactions(self, interactions: Iterable[Interaction]) -> Accepted:
+        """Adds interactions to the log in parts; what is in it already is counted, not added.
+
+        Raises:
+            InvalidInput, TooLarge: an event breaks a rule; the parts before it stay, and importing the
+                same again adds only what is missing.
+        """
+        accepted = duplicates = late = 0
+        waiting = iter(interactions)
+        while part := list(islice(waiting, MAX_EVENTS_A_CALL)):
+            done = self.events.append(part)
+            accepted += done.accepted
+            duplicates += done.duplicates
+            late += done.late
+        return Accepted(accepted, duplicates, late, self.events.last_number())
+
+    def interactions(self) -> Iterator[Interaction]:
+        """Every interaction, in the order it became known."""
+        after = 0
+        while events := self.events.read(after):
+            after = events[-1].number
+            yield from (event.interaction for event in events if event.interaction is not None)

@@ -1,0 +1,146 @@
+"""A fitted model that goes on learning: it follows the event log and solves columns again.
+
+Serving reads the fitted rows with the columns solved since laid over them. What a person did
+shapes their own next list at once (that is the fold-in); here the weights for everybody follow,
+in the background and within a bound.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.recommendations.catalogue import Catalogue
+from discern.recommendations.contract import Interaction
+from discern.recommendations.counters import Counters
+from discern.recommendations.event_log import Event, EventLog, digest_of
+from discern.recommendations.gram import Floats
+from discern.recommendations.matrices import strength
+from discern.recommendations.rank import Rows
+
+READ_AT_ONCE: Final = 2_000
+
+
+class LiveRows:
+    """Rows of a base with some columns replaced. Readers never wait for a solve."""
+
+    def __init__(self, base: Rows, size: int) -> None:
+        self._base = base
+        self._lock = threading.Lock()
+        self._replaced = np.zeros(size, dtype=bool)
+        self._columns: dict[int, NDArray[np.int64]] = {}
+        self._added: dict[int, dict[int, tuple[float, float]]] = {}
+
+    def row(self, column: int) -> tuple[NDArray[np.int32], Floats, Floats]:
+        """Targets and weights, long and short, the replaced columns in their newest state."""
+        targets, long, short = self._base.row(column)
+        with self._lock:
+            added = dict(self._added.get(column, {}))
+            kept = ~self._replaced[targets] if len(targets) else np.empty(0, dtype=bool)
+        if not added:
+            return targets[kept], long[kept], short[kept]
+        extra = np.fromiter(added, dtype=np.int32, count=len(added))
+        pairs = np.array(list(added.values()), dtype=np.float32)
+        return (
+            np.concatenate([targets[kept], extra]),
+            np.concatenate([long[kept], pairs[:, 0]]),
+            np.concatenate([short[kept], pairs[:, 1]]),
+        )
+
+    def replace(
+        self, column: int, neighbours: NDArray[np.int64], long: Floats, short: Floats
+    ) -> None:
+        """Lays a column over the base, in one step for readers."""
+        # Half precision, as a bundle would hold it: a restart changes nothing.
+        long, short = (part.astype(np.float16).astype(np.float32) for part in (long, short))
+        with self._lock:
+            for row in self._columns.get(column, np.empty(0, np.int64)).tolist():
+                self._added[row].pop(column, None)
+            for row, *pair in zip(neighbours.tolist(), long.tolist(), short.tolist(), strict=True):
+                self._added.setdefault(row, {})[column] = (pair[0], pair[1])
+            self._columns[column] = neighbours
+            self._replaced[column] = True
+
+
+class LiveModel:
+    """Follows a log. Several of them on one log come to the same rows once they have read it to
+    the end and have nothing left to solve."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        rows: LiveRows,
+        counters: Counters,
+        catalogue: Catalogue,
+        *,
+        after: int = 0,
+    ) -> None:
+        self._log = log
+        self.rows = rows
+        self._counters = counters
+        self._catalogue = catalogue
+        self._known = len(counters.popularity)
+        self.position = after
+        self._waiting: OrderedDict[int, None] = OrderedDict()
+        self._lock = threading.Lock()
+        self.unknown = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many columns are still to be solved again."""
+        return len(self._waiting)
+
+    def catch_up(self) -> int:
+        """Reads the log to its end, counts what is new, and returns how many events that were."""
+        count = 0
+        with self._lock:
+            while events := self._log.read(self.position, READ_AT_ONCE):
+                for event in events:
+                    self._take(event)
+                count += len(events)
+        return count
+
+    def resolve(self, *, columns: int = 100, seconds: float = 1.0) -> int:
+        """Solves the columns longest waiting, at most that many and for about that long; returns
+        how many."""
+        deadline = time.perf_counter() + seconds
+        done = 0
+        while done < columns and time.perf_counter() < deadline:
+            with self._lock:
+                if not self._waiting:
+                    break
+                column, _ = self._waiting.popitem(last=False)
+                self.rows.replace(column, *self._counters.solve(column))
+            done += 1
+        return done
+
+    def _take(self, event: Event) -> None:
+        self.position = event.number
+        if event.erased is not None:
+            self._forget(event.erased)
+        elif event.interaction is not None:
+            self._learn(event.interaction)
+
+    def _learn(self, event: Interaction) -> None:
+        column = self._catalogue.column(event.content)
+        if column is None:
+            self.unknown += 1
+            return
+        if column >= self._known:
+            return
+        value = strength(event)
+        if value > 0 and not event.liked:
+            value = max(value, self._counters.strength(event.person, column))
+        if self._counters.put(event.person, column, value):
+            self._waiting.setdefault(column)
+
+    def _forget(self, digest: str) -> None:
+        for person in self._counters.people():
+            if digest_of(person) == digest:
+                for column in self._counters.remove(person):
+                    self._waiting.setdefault(column)

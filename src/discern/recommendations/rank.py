@@ -1,0 +1,261 @@
+"""One person's list: a sum of sparse rows over recent interactions, filtered, varied, explained.
+
+Work and memory of a request grow with the rows of the history, not with the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discern.errors import NotFound
+from discern.recommendations.catalogue import Catalogue, Columns
+from discern.recommendations.contract import (
+    Filters,
+    Reason,
+    Recommendation,
+    RecommendationRequest,
+    check_count,
+    check_request,
+)
+from discern.recommendations.diversity import spread
+from discern.recommendations.fresh import FreshContents
+from discern.recommendations.gram import Floats
+from discern.recommendations.history import History, weigh
+from discern.recommendations.model import NEGLIGIBLE, Model, prior_share, short_share
+
+POOL_FACTOR: Final = 5
+SMALLEST_POOL: Final = 50
+POPULAR_BLOCK: Final = 256
+
+
+class Rows(Protocol):
+    """Where the weights come from: a model as fitted, or one that goes on learning."""
+
+    def row(self, column: int) -> tuple[NDArray[np.int32], Floats, Floats]:
+        """Targets, long and short weights of what an interaction with ``column`` says."""
+        ...
+
+
+class ModelRows:
+    """The rows of a model as fitted; a new content's row comes from its words."""
+
+    def __init__(self, model: Model, fresh: FreshContents) -> None:
+        self._model = model
+        self._fresh = fresh
+
+    def row(self, column: int) -> tuple[NDArray[np.int32], Floats, Floats]:
+        model = self._model
+        if column >= model.size:
+            targets, weights = self._fresh.row(column)
+            return targets, weights, weights
+        span = slice(int(model.indptr[column]), int(model.indptr[column + 1]))
+        return (
+            model.indices[span],
+            model.long[span].astype(np.float32),
+            model.short[span].astype(np.float32),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of a fold-in: term k gives ``values[k]`` to ``targets[k]`` and comes from
+    ``sources[k]``, a place in the history."""
+
+    targets: NDArray[np.int32]
+    values: Floats
+    sources: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    columns: Columns
+    scores: NDArray[np.float64]
+
+    def allowed(self, catalogue: Catalogue, filters: Filters, seen: Columns) -> _Candidates:
+        keep = catalogue.allowed(self.columns, filters, seen)
+        return _Candidates(self.columns[keep], self.scores[keep])
+
+    def best(self, count: int) -> _Candidates:
+        order = np.lexsort((self.columns, -self.scores))[:count]
+        return _Candidates(self.columns[order], self.scores[order])
+
+
+class Ranker:
+    """Answers requests from one model. Safe to call from many threads at once."""
+
+    def __init__(
+        self,
+        model: Model,
+        catalogue: Catalogue,
+        *,
+        rows: Rows | None = None,
+        fresh: FreshContents | None = None,
+    ) -> None:
+        self.model = model
+        self.catalogue = catalogue
+        self.fresh = fresh if fresh is not None else FreshContents.none()
+        self.rows = rows or ModelRows(model, self.fresh)
+        self._popular = np.lexsort((np.arange(model.size), -model.popularity)).astype(np.int64)
+
+    def recommend(self, request: RecommendationRequest) -> list[Recommendation]:
+        """The person's list, best first; shorter than ``n`` only if the filters leave no more.
+
+        The same request to the same model gives the same list.
+
+        Raises:
+            InvalidInput, TooLarge: a value outside its range.
+        """
+        check_request(request)
+        history = weigh(request.history, self.catalogue.column, request.now)
+        terms = fold_in(self.rows, history, self.model.settings.short_history)
+        known = self._known(history, terms, request)
+        chosen = spread(
+            known.columns, known.scores, self.rows, self.catalogue, request.n, request.diversity
+        )
+        lines = [
+            self._line(int(known.columns[place]), float(known.scores[place]), history, terms)
+            for place in chosen
+        ]
+        return self._with_fresh(lines, history, request)
+
+    def similar(
+        self, content: str, n: int = 10, filters: Filters | None = None
+    ) -> list[Recommendation]:
+        """Contents the same people like or, for a new one, alike in words; best first.
+
+        Raises:
+            NotFound: no such content.
+        """
+        check_count(n)
+        column = self.catalogue.column(content)
+        if column is None:
+            raise NotFound(f"There is no content '{content}'.", field="content_id")
+        targets, long, _ = self.rows.row(column)
+        found = _Candidates(targets[long > 0].astype(np.int64), long[long > 0].astype(np.float64))
+        own = np.array([column], dtype=np.int64)
+        best = found.allowed(self.catalogue, filters or Filters(), own).best(n + 1)
+        reason = Reason("similar", content=content)
+        return [
+            Recommendation(self.catalogue.content(int(found)).id, float(score), reason)
+            for found, score in zip(best.columns, best.scores, strict=True)
+            if found != column
+        ][:n]
+
+    def _known(self, history: History, terms: Terms, request: RecommendationRequest) -> _Candidates:
+        columns, scores = _summed(terms.targets.astype(np.int64), terms.values.astype(np.float64))
+        share = float(prior_share(history.length))
+        pool = max(request.n * POOL_FACTOR, SMALLEST_POOL)
+        if share > NEGLIGIBLE:
+            popular = self._popular[: pool + len(history.columns)]
+            columns, scores = _summed(
+                np.concatenate([columns, popular]),
+                np.concatenate([scores, np.zeros(len(popular))]),
+            )
+            inside = columns < self.model.size
+            scores[inside] += share * self.model.prior[columns[inside]]
+        found = _Candidates(columns, scores)
+        found = found.allowed(self.catalogue, request.filters, history.columns).best(pool)
+        if len(found.columns) >= request.n:
+            return found
+        return self._filled(found, history, request)
+
+    def _filled(
+        self, found: _Candidates, history: History, request: RecommendationRequest
+    ) -> _Candidates:
+        """Adds the most popular contents that the filters allow, below everything found."""
+        floor = float(found.scores.min(initial=0.0))
+        columns, scores = [found.columns], [found.scores]
+        missing = request.n - len(found.columns)
+        for start in range(0, len(self._popular), POPULAR_BLOCK):
+            block = self._popular[start : start + POPULAR_BLOCK]
+            block = block[self.catalogue.allowed(block, request.filters, history.columns)]
+            block = block[~np.isin(block, found.columns)][:missing]
+            columns.append(block)
+            places = np.arange(1, len(block) + 1) + (request.n - missing)
+            scores.append(floor - 1e-6 * places)
+            missing -= len(block)
+            if missing <= 0:
+                break
+        return _Candidates(np.concatenate(columns), np.concatenate(scores))
+
+    def _line(self, column: int, score: float, history: History, terms: Terms) -> Recommendation:
+        reason = Reason("popular")
+        mine = np.flatnonzero(terms.targets == column)
+        if len(mine):
+            largest = mine[np.argmax(terms.values[mine])]
+            share = float(prior_share(history.length))
+            prior = share * self.model.prior[column] if column < self.model.size else 0.0
+            source = terms.sources[largest]
+            if terms.values[largest] > prior and history.weights[source] > 0:
+                liked = self.catalogue.content(int(history.columns[source]))
+                reason = Reason("because", content=liked.id)
+        return Recommendation(self.catalogue.content(column).id, score, reason)
+
+    def _with_fresh(
+        self, lines: list[Recommendation], history: History, request: RecommendationRequest
+    ) -> list[Recommendation]:
+        """Gives every k-th place to a content too new to be known, k from ``exploration``; and
+        the end of a list that is short of others."""
+        wanted = max(round(request.n * request.exploration), request.n - len(lines))
+        if wanted <= 0:
+            return lines
+        columns, scores = self.fresh.scores(history)
+        fresh = _Candidates(columns, scores)
+        fresh = fresh.allowed(self.catalogue, request.filters, history.columns).best(wanted)
+        listed = {line.content for line in lines}
+        new = [
+            self._new_line(int(column), float(score))
+            for column, score in zip(fresh.columns, fresh.scores, strict=True)
+            if self.catalogue.content(int(column)).id not in listed
+        ]
+        return _woven(lines, new, request.n)
+
+    def _new_line(self, column: int, score: float) -> Recommendation:
+        content = self.catalogue.content(column)
+        return Recommendation(content.id, score, Reason("new", category=content.category or None))
+
+
+def fold_in(rows: Rows, history: History, short_history: float) -> Terms:
+    """Every term of the sum of the history's rows, each times its interaction's weight.
+
+    Summed by target it is the product of the history with the weight matrix.
+    """
+    share = float(short_share(float(history.length), short_history))
+    targets, values, sources = [], [], []
+    for place, column in enumerate(history.columns.tolist()):
+        columns, long, short = rows.row(column)
+        blended = long if share <= NEGLIGIBLE else (1 - share) * long + share * short
+        targets.append(columns)
+        values.append(blended * history.weights[place])
+        sources.append(np.full(len(columns), place, dtype=np.int32))
+    if not targets:
+        empty = np.empty(0, dtype=np.int32)
+        return Terms(empty, np.empty(0, dtype=np.float32), empty)
+    return Terms(
+        np.concatenate(targets).astype(np.int32),
+        np.concatenate(values).astype(np.float32),
+        np.concatenate(sources),
+    )
+
+
+def _summed(columns: Columns, values: NDArray[np.float64]) -> tuple[Columns, NDArray[np.float64]]:
+    found, place = np.unique(columns, return_inverse=True)
+    return found, np.bincount(place, weights=values, minlength=len(found))
+
+
+def _woven(lines: list[Recommendation], new: list[Recommendation], n: int) -> list[Recommendation]:
+    if not new:
+        return lines[:n]
+    kept = lines[: n - len(new)]
+    every = max(1, (len(kept) + len(new)) // len(new))
+    woven: list[Recommendation] = []
+    waiting = list(new)
+    for line in kept:
+        woven.append(line)
+        if waiting and (len(woven) + 1) % every == 0:
+            woven.append(waiting.pop(0))
+    return [*woven, *waiting][:n]
