@@ -67,7 +67,7 @@ def quantize(model: Path, photographs: Sequence[Path], output: Path, family: str
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            nodes_to_exclude=last_convolutions(prepared),
+            nodes_to_exclude=kept_in_float(prepared),
         )
 
 
@@ -77,14 +77,24 @@ def with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
     return version_converter.convert_version(model, 13) if opset < 13 else model
 
 
-def last_convolutions(model: Path) -> list[str]:
-    """The convolutions from which only operations without weights lead to an output."""
+def kept_in_float(model: Path) -> list[str]:
+    """Convolutions that lose most and win least: the first, those of a few channels each
+    (depthwise), and those after which no other comes."""
     graph = onnx.load(str(model)).graph
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    lasting = {node.name for node in convolutions if _is_depthwise(node)}
+    return sorted(lasting | {convolutions[0].name, *_last(graph)})
+
+
+def _is_depthwise(node: onnx.NodeProto) -> bool:
+    return any(item.name == "group" and item.i > 1 for item in node.attribute)
+
+
+def _last(graph: onnx.GraphProto) -> list[str]:
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-
     leads_on: dict[str, bool] = {}
     for node in reversed(graph.node):  # nodes are stored in the order they run
         following = [reader for name in node.output for reader in readers.get(name, [])]
