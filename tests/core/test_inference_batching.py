@@ -20,9 +20,10 @@ from discern.errors import (
     InvalidInput,
     Overloaded,
 )
-from discern.inference.batching import PADDING_ALLOWED, DynamicBatcher
+from discern.inference.batching import DynamicBatcher
 from discern.inference.contract import BatchLimits, BatchRecord
 from discern.inference.tuning import bucket_of
+from discern.inference.waiting import PADDING_ALLOWED
 
 PATIENCE_S = 20.0
 """Far above what any step takes even on a crowded machine; passing never depends on it."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import count
 from typing import Final, Generic, TypeVar
 
 from discern.errors import (
@@ -20,7 +18,8 @@ from discern.errors import (
     Overloaded,
 )
 from discern.inference.contract import BatcherStats, BatchLimits, BatchRecord
-from discern.inference.tuning import EDGES, BatchTuner, bucket_of
+from discern.inference.tuning import BatchTuner, bucket_of
+from discern.inference.waiting import Ticket, WaitingRoom
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -28,38 +27,8 @@ Run = Callable[[int, list[I]], Sequence[R | DiscernError]]
 
 _log = logging.getLogger(__name__)
 
-PADDING_ALLOWED: Final = 0.8
-"""A shorter item may fill up a batch if it is at least this share of the longest one."""
 MIN_RETRY_AFTER_S: Final = 0.1
-_SWEEP_ABOVE: Final = 256
 _NEW_WEIGHT: Final = 0.1
-
-
-class _Ticket(Future[R], Generic[I, R]):
-    """One queued item and its caller's future."""
-
-    def __init__(
-        self,
-        owner: DynamicBatcher[I, R],
-        item: I,
-        cost: int,
-        deadline: float | None,
-    ) -> None:
-        super().__init__()
-        self.owner = owner
-        self.item = item
-        self.cost = cost
-        self.deadline = deadline
-        self.queued_at = 0.0
-        self.number = 0
-        self.counted = False  # in the queue's totals; guarded by the owner's lock
-
-    def cancel(self) -> bool:
-        """Drops the item if it has not begun; its place in the queue is free at once."""
-        cancelled = super().cancel()
-        if cancelled:
-            self.owner._on_cancel(self)
-        return cancelled
 
 
 @dataclass(slots=True)
@@ -68,7 +37,6 @@ class _Counts:
     done: int = 0
     failed: int = 0
     expired: int = 0
-    cancelled: int = 0
     refused: int = 0
 
 
@@ -107,11 +75,10 @@ class DynamicBatcher(Generic[I, R]):
         self._observe = observe
         self._clock = clock
         self._changed = threading.Condition(threading.Lock())
-        self._buckets: list[deque[_Ticket[I, R]]] = [deque() for _ in EDGES]
+        self._queue: WaitingRoom[I, R] = WaitingRoom()
         self._tuner = BatchTuner(self._limits.max_batch_items)
-        self._numbers = count()
         self._counts = _Counts()
-        self._items = self._cost = self._dropped = self._running = self._idle = 0
+        self._running = self._idle = 0
         self._cost_per_second = 0.0
         self._closing = False
         self._threads = [
@@ -149,7 +116,9 @@ class DynamicBatcher(Generic[I, R]):
 
         Raises: as :meth:`submit`.
         """
-        tickets = [_Ticket(self, item, max(cost, 1), deadline) for item, cost in items]
+        tickets: list[Ticket[I, R]] = [
+            Ticket(item, max(cost, 1), deadline, self._on_cancel) for item, cost in items
+        ]
         now = time.monotonic()
         with self._changed:
             if self._closing:
@@ -160,11 +129,7 @@ class DynamicBatcher(Generic[I, R]):
             if not admitted:
                 self._admit(len(tickets))
             for ticket in tickets:
-                ticket.queued_at, ticket.number = now, next(self._numbers)
-                self._buckets[bucket_of(ticket.cost)].append(ticket)
-                ticket.counted = True
-                self._cost += ticket.cost
-            self._items += len(tickets)
+                self._queue.add(ticket, now)
             if self._idle:
                 self._changed.notify(min(self._idle, len(tickets)))
         return list(tickets)
@@ -175,15 +140,15 @@ class DynamicBatcher(Generic[I, R]):
             counts = self._counts
             return BatcherStats(
                 workers=len(self._threads),
-                queued_items=self._items,
-                queued_cost=self._cost,
+                queued_items=self._queue.items,
+                queued_cost=self._queue.cost,
                 running_items=self._running,
                 expected_wait_s=self._expected_wait(),
                 batches=counts.batches,
                 done=counts.done,
                 failed=counts.failed,
                 expired=counts.expired,
-                cancelled=counts.cancelled,
+                cancelled=self._queue.cancelled,
                 refused=counts.refused,
                 batch_limits=self._tuner.learned(),
             )
@@ -194,11 +159,11 @@ class DynamicBatcher(Generic[I, R]):
         ``drain`` runs what is queued first; otherwise it fails with
         :class:`~discern.errors.Draining`.
         """
-        dropped: list[_Ticket[I, R]] = []
+        dropped: list[Ticket[I, R]] = []
         with self._changed:
             self._closing = True
             if not drain:
-                dropped = self._empty()
+                dropped = self._queue.empty()
             self._changed.notify_all()
         for ticket in dropped:
             if ticket.set_running_or_notify_cancel():
@@ -210,11 +175,11 @@ class DynamicBatcher(Generic[I, R]):
 
     def _admit(self, wanted: int) -> None:
         limits, wait_s = self._limits, self._expected_wait()
-        full = self._items > 0 and self._items + wanted > limits.max_queue_items
+        full = self._queue.items > 0 and self._queue.items + wanted > limits.max_queue_items
         if full or (limits.max_wait_s is not None and wait_s > limits.max_wait_s):
             self._counts.refused += wanted
             raise Overloaded(
-                f"{self._items:,} items are waiting, about {wait_s:.1f} s of work; "
+                f"{self._queue.items:,} items are waiting, about {wait_s:.1f} s of work; "
                 "the queue takes no more.",
                 limit=limits.max_queue_items if full else limits.max_wait_s,
                 retry_after_s=max(round(wait_s / 2, 2), MIN_RETRY_AFTER_S),
@@ -223,59 +188,19 @@ class DynamicBatcher(Generic[I, R]):
     def _expected_wait(self) -> float:
         if not self._cost_per_second:
             return 0.0
-        return self._cost / (self._cost_per_second * len(self._threads))
+        return self._queue.cost / (self._cost_per_second * len(self._threads))
 
-    def _on_cancel(self, ticket: _Ticket[I, R]) -> None:
+    def _on_cancel(self, ticket: Ticket[I, R]) -> None:
         with self._changed:
-            if self._uncount(ticket):
-                self._dropped += 1
-                self._counts.cancelled += 1
-                # Those who wait for several futures hear of a cancelled one only now.
-                ticket.set_running_or_notify_cancel()
-            if self._dropped > max(_SWEEP_ABOVE, self._items):
-                self._sweep()
-
-    def _uncount(self, ticket: _Ticket[I, R]) -> bool:
-        if not ticket.counted:
-            return False
-        ticket.counted = False
-        self._items -= 1
-        self._cost -= ticket.cost
-        return True
-
-    def _claim(self, ticket: _Ticket[I, R]) -> bool:
-        """Takes a ticket that has left its bucket; False if it was cancelled."""
-        if not ticket.counted:  # by _on_cancel, which told everybody
-            self._dropped -= 1
-            return False
-        self._uncount(ticket)
-        claimed = ticket.set_running_or_notify_cancel()
-        if not claimed:  # between its cancelling and the counting of that
-            self._counts.cancelled += 1
-        return claimed
-
-    def _sweep(self) -> None:
-        # Cancelled tickets stay where they are until many have gathered.
-        for index, bucket in enumerate(self._buckets):
-            self._buckets[index] = deque(ticket for ticket in bucket if ticket.counted)
-        self._dropped = 0
-
-    def _empty(self) -> list[_Ticket[I, R]]:
-        tickets = [ticket for bucket in self._buckets for ticket in bucket if ticket.counted]
-        for bucket in self._buckets:
-            bucket.clear()
-        for ticket in tickets:
-            self._uncount(ticket)
-        self._dropped = 0
-        return tickets
+            self._queue.forget(ticket)
 
     def _work(self, worker: int) -> None:
         while True:
             with self._changed:
                 self._idle += 1
-                while not self._items and not self._closing:
+                while not self._queue.items and not self._closing:
                     self._changed.wait()
-                if not self._items:
+                if not self._queue.items:
                     return
                 batch, expired = self._take()
                 self._idle -= 1
@@ -289,49 +214,19 @@ class DynamicBatcher(Generic[I, R]):
             # Not held while waiting for more: answers can be large.
             del batch, expired
 
-    def _take(self) -> tuple[list[_Ticket[I, R]], list[_Ticket[I, R]]]:
-        batch: list[_Ticket[I, R]] = []
-        expired: list[_Ticket[I, R]] = []
-        first = self._oldest_bucket()
+    def _take(self) -> tuple[list[Ticket[I, R]], list[Ticket[I, R]]]:
+        first = self._queue.oldest_bucket()
         if first is None:
-            return batch, expired
-        share = -(-self._items // max(self._idle, 1))
+            return [], []
+        share = -(-self._queue.items // max(self._idle, 1))
         room = min(self._tuner.limit(first), share)
-        now = time.monotonic()
-        longest = 0
-        for index in range(first, max(first - 3, -1), -1):
-            bucket = self._buckets[index]
-            while bucket and len(batch) < room:
-                cost = max(longest, bucket[0].cost)
-                if batch and not self._fits(bucket[0].cost, cost, len(batch) + 1):
-                    break
-                ticket = bucket.popleft()
-                if not self._claim(ticket):
-                    continue
-                if ticket.deadline is not None and ticket.deadline <= now:
-                    expired.append(ticket)
-                    continue
-                batch.append(ticket)
-                longest = cost
+        batch, expired = self._queue.take(
+            first, room, self._limits.max_batch_cost, time.monotonic()
+        )
         self._counts.expired += len(expired)
         return batch, expired
 
-    def _oldest_bucket(self) -> int | None:
-        oldest: int | None = None
-        number = -1
-        for index, bucket in enumerate(self._buckets):
-            while bucket and not bucket[0].counted:
-                bucket.popleft()
-                self._dropped -= 1
-            if bucket and (oldest is None or bucket[0].number < number):
-                oldest, number = index, bucket[0].number
-        return oldest
-
-    def _fits(self, cost: int, longest: int, items: int) -> bool:
-        padded = longest * items
-        return padded <= self._limits.max_batch_cost and cost >= longest * PADDING_ALLOWED
-
-    def _run_batch(self, worker: int, batch: list[_Ticket[I, R]]) -> None:
+    def _run_batch(self, worker: int, batch: list[Ticket[I, R]]) -> None:
         started, clock_started = time.monotonic(), self._clock()
         answers = self._answers(worker, [ticket.item for ticket in batch])
         took, seconds = self._clock() - clock_started, time.monotonic() - started
