@@ -1,0 +1,116 @@
+import '@mantine/dropzone/styles.css';
+
+import { Button, Group, Stack, Text, VisuallyHidden } from '@mantine/core';
+import { Dropzone } from '@mantine/dropzone';
+import { IconCamera, IconPhotoPlus, IconPhotoScan } from '@tabler/icons-react';
+import { useEffect, useRef, useState } from 'react';
+
+import { samplePicture } from '../sample';
+import classes from './AddPictures.module.css';
+
+interface Props {
+  readonly onFiles: (files: readonly File[]) => void;
+  readonly compact?: boolean;
+}
+
+/** Every way to bring a picture: drop, choose, paste, take, or try the sample. */
+export function AddPictures({ onFiles, compact = false }: Props) {
+  usePastedPictures(onFiles);
+  return (
+    <Stack gap="sm">
+      <Dropzone
+        onDrop={onFiles}
+        className={classes.drop}
+        data-compact={compact}
+        inputProps={{ 'aria-label': 'Pictures to read' }}
+        aria-label="Drop pictures here, or press Enter to choose them"
+      >
+        <Stack align="center" gap="xs" className={classes.inside}>
+          <IconPhotoPlus size={36} stroke={1.3} aria-hidden="true" />
+          <Text fw={550}>Drop pictures here, or click to choose them</Text>
+          <Text size="sm" c="dimmed">
+            JPEG, PNG, WebP or GIF, up to 20 MiB each. Pasting works too.
+          </Text>
+        </Stack>
+      </Dropzone>
+      <Group gap={6}>
+        <Camera onFiles={onFiles} />
+        <Sample onFiles={onFiles} />
+      </Group>
+    </Stack>
+  );
+}
+
+function Camera({ onFiles }: Pick<Props, 'onFiles'>) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <VisuallyHidden>
+        <input
+          ref={input}
+          type="file"
+          accept="image/*"
+          capture="environment"
+          tabIndex={-1}
+          aria-label="A photograph from the camera"
+          onChange={({ currentTarget }) => {
+            onFiles([...(currentTarget.files ?? [])]);
+            currentTarget.value = '';
+          }}
+        />
+      </VisuallyHidden>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        leftSection={<IconCamera size={16} stroke={1.6} />}
+        onClick={() => input.current?.click()}
+      >
+        Take a photograph
+      </Button>
+    </>
+  );
+}
+
+function Sample({ onFiles }: Pick<Props, 'onFiles'>) {
+  const [broken, setBroken] = useState(false);
+  const tryIt = () => {
+    samplePicture().then(
+      (file) => onFiles([file]),
+      () => setBroken(true),
+    );
+  };
+  return (
+    <>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        leftSection={<IconPhotoScan size={16} stroke={1.6} />}
+        onClick={tryIt}
+      >
+        Try the sample
+      </Button>
+      {broken && (
+        <Text size="sm" c="var(--failure)" role="alert">
+          This browser cannot draw the sample. Choose a picture of yours.
+        </Text>
+      )}
+    </>
+  );
+}
+
+/** Pictures pasted anywhere on the page, unless something is being written. */
+function usePastedPictures(onFiles: Props['onFiles']) {
+  const latest = useRef(onFiles);
+  useEffect(() => {
+    latest.current = onFiles;
+  }, [onFiles]);
+  useEffect(() => {
+    const paste = ({ clipboardData, target }: ClipboardEvent) => {
+      if (target instanceof Element && target.closest('input, textarea, [contenteditable]')) return;
+      const files = [...(clipboardData?.files ?? [])].filter(({ type }) => type.startsWith('image/'));
+      if (files.length > 0) latest.current(files);
+    };
+    document.addEventListener('paste', paste);
+    return () => document.removeEventListener('paste', paste);
+  }, []);
+}
