@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination, LimitOffsetPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -25,8 +26,8 @@ class NewestFirst(CursorPagination):
     ) -> list[Any] | None:
         try:
             return super().paginate_queryset(queryset, request, view)
-        except (ValidationError, ValueError, OverflowError):
-            # It decoded, but to no moment in time: somebody made it up.
+        except (NotFound, ValidationError, ValueError, OverflowError):
+            # It does not decode, or to no moment in time: somebody made it up.
             raise InvalidInput(
                 "'cursor' is not one that this API gave out.", field="cursor"
             ) from None

@@ -49,6 +49,10 @@ _WITH_BODY: Final = {
     "413": "Over a stated limit; `limit` gives it.",
     "415": "A media type this address does not read.",
 }
+_WITH_CHANGE: Final = {
+    "409": "The thing is in another state than this needs.",
+    "413": _WITH_BODY["413"],
+}
 _WITH_CALLER: Final = {
     "401": "No key or session, or one that is not valid.",
     "403": "The session's CSRF token is missing, or this caller may not do this.",
@@ -60,14 +64,16 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM_SCHEMA
     for path, operations in result["paths"].items():
-        for operation in operations.values():
-            for status, description in _problems_of(path, operation).items():
+        for method, operation in operations.items():
+            for status, description in _problems_of(path, method, operation).items():
                 operation["responses"].setdefault(status, _response(description))
     return result
 
 
-def _problems_of(path: str, operation: dict[str, Any]) -> dict[str, str]:
+def _problems_of(path: str, method: str, operation: dict[str, Any]) -> dict[str, str]:
     found = dict(_ALWAYS)
+    if method in {"post", "put", "patch"}:
+        found |= _WITH_CHANGE
     if "requestBody" in operation:
         found |= _WITH_BODY
         found["504"] = "The model did not answer in time."
