@@ -22,7 +22,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class ModelServerSettings(BaseSettings):
     """Checked once at start; a wrong value stops the server with the variable's name."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to bind.")
     port: int = Field(default=8600, ge=0, le=65535, description="Port; 0 lets the system choose.")
