@@ -5,6 +5,7 @@ import './app/console.css';
 import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
+import { setNonce } from 'get-nonce';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { RouterProvider } from 'react-router/dom';
@@ -19,6 +20,9 @@ const queries = makeQueryClient();
 function styleNonce(): string {
   return document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? '';
 }
+
+// The scroll lock under dialogs adds a style element of its own.
+setNonce(styleNonce());
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('The page has no place for the console.');

@@ -32,10 +32,11 @@ export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => api.DELETE('/api/v1/session'),
-    onSuccess: async () => {
+    onSuccess: () => {
+      client.setQueryData(session.queryKey, (before) => before && { ...before, user: null });
       // Nothing of one person may be left for the next at the same browser.
-      client.clear();
-      await client.invalidateQueries({ queryKey: SESSION_KEY });
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== SESSION_KEY[0] });
+      return client.invalidateQueries({ queryKey: SESSION_KEY });
     },
   });
 }

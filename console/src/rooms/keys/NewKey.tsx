@@ -19,7 +19,7 @@ export function NewKey({ created, onDone }: Props) {
     <Alert
       ref={notice}
       tabIndex={-1}
-      role="status"
+      role="region"
       variant="default"
       classNames={{ root: classes.notice, body: classes.body }}
       title={`“${created.name}” is ready`}
