@@ -1,0 +1,102 @@
+"""The deployment files name only what exists: settings, images, metrics, secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+pytest.importorskip("starlette")
+pytest.importorskip("django")
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
+OURS = ("web", "worker", "model-server")
+
+
+def environment_of(service: dict[str, Any]) -> dict[str, str]:
+    return dict(service.get("environment", {}))
+
+
+def test_every_setting_in_compose_is_one_that_a_program_reads() -> None:
+    from discern.model_server.settings import PREFIX, ModelServerSettings
+    from discern.web.environment import Environment
+
+    known = {f"DISCERN_{name.upper()}" for name in Environment.model_fields}
+    known |= {PREFIX + name.upper() for name in ModelServerSettings.model_fields}
+    known |= {"DISCERN_MODEL_MIRROR", "DISCERN_HOME"}
+    used = {
+        name
+        for service in COMPOSE["services"].values()
+        for name in environment_of(service)
+        if name.startswith("DISCERN_")
+    }
+    used |= set(re.findall(r"\b(DISCERN_[A-Z_]+)=", CONTAINERFILE))
+    assert used
+    assert used <= known
+
+
+def test_every_secret_that_compose_demands_is_in_the_example() -> None:
+    demanded = set(re.findall(r"\$\{([A-Z_]+):\?", (DEPLOY / "compose.yaml").read_text()))
+    example = set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "example.env").read_text(), re.MULTILINE))
+    assert demanded
+    assert demanded <= example
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_image_is_built_checked_and_confined(name: str) -> None:
+    stage = re.search(
+        rf"^FROM \S+ AS {name}\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.MULTILINE | re.DOTALL
+    )
+    assert stage is not None
+    assert "HEALTHCHECK" in stage[1]
+    assert "USER" not in stage[1]  # the base's, which is not root
+    assert "USER 10001:10001" in CONTAINERFILE
+    service = COMPOSE["services"][name]
+    assert service["build"]["target"] == name
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_nothing_listens_beyond_loopback_by_itself() -> None:
+    ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_volumes_and_mounted_files_are_there() -> None:
+    for service in COMPOSE["services"].values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            assert (DEPLOY / source).exists() if "/" in source else source in COMPOSE["volumes"]
+
+
+def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
+    rooms = ("model_server/metrics", "web/monitoring/collect", "web/monitoring/middleware")
+    text = "".join((DEPLOY.parent / f"src/discern/{room}.py").read_text() for room in rooms)
+    panels = json.loads((DEPLOY / "grafana/dashboards/discern.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    assert len(asked) > 10
+    names = {
+        re.sub(r"_(bucket|sum|count|total)$", "", name)
+        for expression in asked
+        for name in re.findall(r"\b([a-z_]{4,})(?=\[|\{|\))", expression)
+        if name not in ("model_name", "model_version", "endpoint", "outcome", "status", "kind",
+                        "state")
+    }  # fmt: skip
+    assert {"http_requests", "discern_queue_wait_seconds", "jobs"} <= names
+    for name in names - {"rate_interval", "vector"}:
+        assert f'"{name}"' in text or f'"{name}_total"' in text, name
+
+
+def test_the_data_source_of_the_dashboard_is_provisioned() -> None:
+    source = yaml.safe_load(
+        (DEPLOY / "grafana/provisioning/datasources/prometheus.yaml").read_text()
+    )["datasources"][0]
+    dashboard = json.loads((DEPLOY / "grafana/dashboards/discern.json").read_text())
+    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == {source["uid"]}
