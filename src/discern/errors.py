@@ -158,7 +158,8 @@ class ConfigurationInvalid(DiscernError):
 def _family(root: type[DiscernError]) -> dict[str, type[DiscernError]]:
     found = {root.code: root}
     for child in root.__subclasses__():
-        found.update(_family(child))
+        if child.__module__ == __name__:  # a door's own errors never cross the core's wire
+            found.update(_family(child))
     return found
 
 

@@ -99,7 +99,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
     marker = {"id": "kept", "review": "from the first run", "sentiment": "neutral"}
     for _ in range(300):
         partial.append(marker)
-    list(partial.rows())
+    partial.close()
     result = run("analyze", str(reviews))
     assert "Going on after 300 rows" in result.stderr
     with target.open(newline="") as stream:
@@ -116,7 +116,7 @@ def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
     partial = PartialResults(target, fingerprint(reviews, "review", ""))
     partial.open()
     partial.append({"id": "stale"})
-    list(partial.rows())
+    partial.close()
     reviews.write_text("id,review\n1,I love it.\n")
     assert "Going on" not in run("analyze", str(reviews)).stderr
     assert "stale" not in target.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -158,7 +159,7 @@ def _analyze_file(
         click.echo(f"Going on after {done:,} rows of an earlier run.", err=True)
     rows = (row for number, row in enumerate(tables.read_rows(source)) if number >= done)
     counts: dict[str, int] = {}
-    with progress_bar(total, done, label="Analyzing") as advance:
+    with contextlib.closing(partial), progress_bar(total, done, label="Analyzing") as advance:
         for row, mood in _moods(engine, rows, column, model):
             partial.append({**row, **_columns(mood)})
             advance(1)

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +16,9 @@ from discern.cli.progress import progress_bar
 from discern.engine.interface import Engine
 from discern.errors import InvalidInput
 from discern.text.contract import MAX_TOTAL_CHARS, Sentiment, check_text
-from discern.text.evaluate import SentimentQuality
-from discern.text.evaluate import evaluate as judge
+
+if TYPE_CHECKING:
+    from discern.text.evaluate import SentimentQuality
 
 
 class _EvaluateGroup(LazyGroup):
@@ -47,6 +48,8 @@ def sentiment(
     label is negative, neutral or positive. A file without a neutral row is judged on the two
     classes it has, with the scores renormalised over them.
     """
+    from discern.text.evaluate import evaluate as judge  # numpy only when it is needed
+
     texts, labels = _read(file, limit)
     with open_engine(server) as engine:
         engine.analyze(texts[:1], model=model)

@@ -74,17 +74,21 @@ class PartialResults:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All rows done, from the beginning."""
-        if self._stream is not None:
+        if self._stream is not None and not self._stream.closed:
             self._stream.flush()
         with self._path.open(encoding="utf-8") as stream:
             next(stream)
             for line in stream:
                 yield json.loads(line)
 
-    def discard(self) -> None:
-        """Removes the file, once the output is written."""
+    def close(self) -> None:
+        """Keeps the file for a later run."""
         if self._stream is not None:
             self._stream.close()
+
+    def discard(self) -> None:
+        """Removes the file, once the output is written."""
+        self.close()
         self._path.unlink(missing_ok=True)
 
     def _earlier(self) -> list[str]:
