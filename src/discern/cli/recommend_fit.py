@@ -41,9 +41,13 @@ def fit(
 
     A fit that fails or is cut off leaves the present model answering.
     """
-    listed, events = _read(contents, interactions)
+    listed, events, last_event = _read(contents, interactions)
     fitted = learn(
-        listed, events, tune_seconds=tune_seconds, report=lambda line: click.echo(line, err=True)
+        listed,
+        events,
+        tune_seconds=tune_seconds,
+        report=lambda line: click.echo(line, err=True),
+        last_event=last_event,
     )
     version = version or time.strftime("%Y%m%d.%H%M%S", time.gmtime())
     store = Store()
@@ -61,13 +65,14 @@ def fit(
 
 def _read(
     contents: Path | None, interactions: Path | None
-) -> tuple[list[Content], list[Interaction]]:
+) -> tuple[list[Content], list[Interaction], int | None]:
     if (contents is None) != (interactions is None):
         raise InvalidInput("Give both --contents and --interactions, or neither.")
     if contents is not None and interactions is not None:
-        return list(read_contents(contents)), list(read_interactions(interactions))
+        return list(read_contents(contents)), list(read_interactions(interactions)), None
     library = open_library()
     listed = library.contents()
     if not listed:
         raise EmptyInput("Nothing is imported yet: discern recommend import --help.")
-    return listed, list(library.interactions())
+    last_event = library.events.last_number()
+    return listed, list(library.interactions(until=last_event)), last_event

@@ -10,8 +10,7 @@ import click
 
 from discern.catalog.store import Store
 from discern.cli.recommend_files import open_library
-from discern.recommendations.bundle import TASK
-from discern.recommendations.contract import Filters, Recommendation
+from discern.recommendations.contract import TASK, Filters, Recommendation
 from discern.recommendations.recommender import Recommender
 
 

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from discern.recommendations.contract import (
+    Filters,
+    RecommendationList,
+    RecommendationRequest,
+)
 from discern.text.contract import Sentiment
 from discern.vision.contract import DEFAULT_THRESHOLD, DetectionResult, TextResult
 
@@ -62,6 +67,36 @@ class Engine(Protocol):
         self, image: bytes, *, model: str | None = None, deadline_s: float | None = None
     ) -> TextResult:
         """The text in a picture (a whole file), in reading order."""
+        ...
+
+    def recommend(
+        self,
+        request: RecommendationRequest,
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """A list for someone with that history, every line with its reason.
+
+        Raises:
+            ModelNotFound: no model was fitted yet.
+        """
+        ...
+
+    def similar_contents(
+        self,
+        content: str,
+        *,
+        n: int = 10,
+        filters: Filters | None = None,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """Contents that go with one.
+
+        Raises:
+            NotFound: the model knows no such content.
+        """
         ...
 
     def models(self) -> list[ModelInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,17 @@ from discern.catalog.pull import DEFAULT_DETECTOR, entries, not_pulled
 from discern.catalog.store import Store
 from discern.engine.interface import SENTIMENT_TASK, ModelInfo
 from discern.engine.options import EngineOptions
-from discern.engine.residents import Loader, Residents, key_of
+from discern.engine.residents import Loaded, Loader, Residents, key_of
 from discern.engine.sentiment import LoadedSentiment
-from discern.errors import DiscernError, ModelNotFound
+from discern.errors import DiscernError, MissingExtra, ModelNotFound
+from discern.recommendations.contract import TASK as RECOMMENDATION_TASK
+from discern.recommendations.contract import (
+    Filters,
+    RecommendationList,
+    RecommendationRequest,
+    check_count,
+    check_request,
+)
 from discern.text.contract import Sentiment, check_texts
 from discern.vision.contract import (
     DEFAULT_THRESHOLD,
@@ -26,6 +35,13 @@ from discern.vision.contract import (
 
 if TYPE_CHECKING:
     from discern.engine.pictures import LoadedDetector, PictureReader
+    from discern.engine.recommender import LoadedRecommender
+
+
+ACTIVATION_CHECK_S: Final = 1.0
+"""How often at most to look whether another recommendation model was activated."""
+
+_log = logging.getLogger(__name__)
 
 
 def _load_detector(bundle: Bundle, options: EngineOptions) -> LoadedDetector:
@@ -35,9 +51,21 @@ def _load_detector(bundle: Bundle, options: EngineOptions) -> LoadedDetector:
     return LoadedDetector(bundle, options)
 
 
+def _load_recommender(bundle: Bundle, options: EngineOptions) -> LoadedRecommender:
+    # Imported here: scipy comes with an extra of its own.
+    try:
+        from discern.engine.recommender import LoadedRecommender
+    except ImportError as error:
+        raise MissingExtra(
+            "Recommendations need scipy and scikit-learn: pip install 'discern[recommendations]'."
+        ) from error
+    return LoadedRecommender(bundle, options)
+
+
 LOADERS: Final[Mapping[str, Loader]] = {
     SENTIMENT_TASK: LoadedSentiment,
     DETECTION_TASK: _load_detector,
+    RECOMMENDATION_TASK: _load_recommender,
 }
 """Task -> what makes a loaded model of a bundle: one line for each domain."""
 
@@ -60,7 +88,9 @@ class LocalEngine:
     ) -> None:
         self._required = tuple(required)
         options = options or EngineOptions()
-        self.residents = Residents(store or Store(), LOADERS, options)
+        self._store = store or Store()
+        self._recommender_checked = 0.0
+        self.residents = Residents(self._store, LOADERS, options)
         self._options = options
         self._picture_reader: PictureReader | None = None
         self._lock = threading.Lock()
@@ -99,6 +129,53 @@ class LocalEngine:
         if model not in (None, reader.reader.name):
             raise ModelNotFound(f"'{model}' does not read text in pictures.", field="model")
         return reader.read(image, deadline)
+
+    def recommend(
+        self,
+        request: RecommendationRequest,
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """See :meth:`discern.engine.interface.Engine.recommend`."""
+        deadline = None if deadline_s is None else time.monotonic() + deadline_s
+        return self.recommender(model).recommend(check_request(request), deadline)
+
+    def similar_contents(
+        self,
+        content: str,
+        *,
+        n: int = 10,
+        filters: Filters | None = None,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """See :meth:`discern.engine.interface.Engine.similar_contents`."""
+        deadline = None if deadline_s is None else time.monotonic() + deadline_s
+        found = self.recommender(model)
+        return found.similar(content, check_count(n), filters or Filters(), deadline)
+
+    def recommender(self, model: str | None = None) -> LoadedRecommender:
+        """The loaded recommendation model of that name, or the active one.
+
+        Raises:
+            ModelNotFound: none was fitted yet.
+            BundleInvalid: it cannot be loaded.
+        """
+        loaded = self.residents.get(RECOMMENDATION_TASK, model)
+        if model is None and time.monotonic() - self._recommender_checked > ACTIVATION_CHECK_S:
+            self._recommender_checked = time.monotonic()
+            if self._store.active(RECOMMENDATION_TASK).folder != loaded.bundle.folder:
+                loaded = self._take_over(loaded)
+        return cast("LoadedRecommender", loaded)  # what LOADERS makes of the task
+
+    def _take_over(self, former: Loaded) -> Loaded:
+        """A nightly fit activates a new version; one that cannot be loaded changes nothing."""
+        try:
+            return self.residents.refresh(RECOMMENDATION_TASK)
+        except DiscernError:
+            _log.exception("the new recommendation model cannot be loaded; the former goes on")
+            return former
 
     def detector(self, model: str | None = None) -> LoadedDetector:
         """The loaded detector of that name, or the active one.

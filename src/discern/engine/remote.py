@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -20,6 +21,14 @@ from discern.errors import (
     Unauthorized,
     error_from_dict,
 )
+from discern.recommendations.contract import (
+    Filters,
+    RecommendationList,
+    RecommendationRequest,
+    check_count,
+    check_request,
+)
+from discern.recommendations.wire import list_from_dict, request_to_dict
 from discern.text.contract import Sentiment, check_texts
 from discern.vision.contract import (
     DEFAULT_THRESHOLD,
@@ -102,6 +111,38 @@ class RemoteEngine:
         """See :meth:`discern.engine.interface.Engine.read_text`."""
         path = "/v1/read-text" + (f"?{urlencode({'model': model})}" if model else "")
         return _read_one(self._call("POST", path, image, deadline_s), text_from_dict)
+
+    def recommend(
+        self,
+        request: RecommendationRequest,
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """See :meth:`discern.engine.interface.Engine.recommend`."""
+        body: dict[str, Any] = {"request": request_to_dict(check_request(request))}
+        if model is not None:
+            body["model"] = model
+        return _read_one(self._call("POST", "/v1/recommend", body, deadline_s), list_from_dict)
+
+    def similar_contents(
+        self,
+        content: str,
+        *,
+        n: int = 10,
+        filters: Filters | None = None,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """See :meth:`discern.engine.interface.Engine.similar_contents`."""
+        body: dict[str, Any] = {
+            "content": content,
+            "n": check_count(n),
+            "filters": asdict(filters or Filters()),
+        }
+        if model is not None:
+            body["model"] = model
+        return _read_one(self._call("POST", "/v1/similar", body, deadline_s), list_from_dict)
 
     def models(self) -> list[ModelInfo]:
         """See :meth:`discern.engine.interface.Engine.models`."""

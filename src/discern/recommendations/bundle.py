@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from discern.catalog.manifest import MANIFEST_NAME, Bundle, load_bundle, sha256_of, verify
 from discern.errors import BundleInvalid
+from discern.recommendations.contract import TASK
 from discern.recommendations.model import Model
 from discern.recommendations.settings import Settings
 
-TASK: Final = "recommendation"
 FORMAT: Final = "discern-recommendations-1"
 MODEL_FILE: Final = "model.npz"
 

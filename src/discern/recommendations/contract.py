@@ -9,6 +9,9 @@ from typing import Final, Literal
 
 from discern.errors import InvalidInput, TooLarge
 
+TASK: Final = "recommendation"
+"""The catalog's task of these models."""
+
 MAX_ID_CHARS: Final = 200
 """The longest id of a person or a content, in Unicode code points."""
 
@@ -23,6 +26,9 @@ MAX_LIST: Final = 500
 
 MAX_HISTORY: Final = 200
 """How many of a person's newest interactions shape a list."""
+
+MAX_EVENTS: Final = 2_000
+"""The most events one request's history may hold."""
 
 MAX_EXCLUDED: Final = 10_000
 """The most ids one request may exclude."""
@@ -101,6 +107,15 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
+class RecommendationList:
+    """A list, best first, and the model it is from."""
+
+    items: tuple[Recommendation, ...]
+    model_name: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendationRequest:
     """Asks for a list for someone with this history, newest or oldest first alike.
 
@@ -128,6 +143,12 @@ def check_request(request: RecommendationRequest) -> RecommendationRequest:
     for name, value in (("diversity", request.diversity), ("exploration", request.exploration)):
         if not math.isfinite(value) or not 0.0 <= value <= 1.0:
             raise InvalidInput(f"'{name}' must lie between 0 and 1.", field=name, limit=1.0)
+    if len(request.history) > MAX_EVENTS:
+        raise TooLarge(
+            f"'history' holds {len(request.history):,} events; the limit is {MAX_EVENTS:,}.",
+            field="history",
+            limit=MAX_EVENTS,
+        )
     if len(request.filters.exclude) > MAX_EXCLUDED:
         raise TooLarge(
             f"'exclude' holds {len(request.filters.exclude):,} ids; the limit is {MAX_EXCLUDED:,}.",

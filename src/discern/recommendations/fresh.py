@@ -27,7 +27,7 @@ from discern.recommendations.model import Model
 from discern.recommendations.text_features import Vocabulary, document
 
 RIDGE: Final = 2.0
-OWN_SHARE: Final = 0.5
+OWN_SHARE: Final = 1.0
 """How much a content speaks for its own likeness, in units of a typical largest weight."""
 
 TOLERANCE: Final = 1e-3
@@ -92,6 +92,7 @@ class FreshContents:
         self._weights = model.matrix() if model is not None and self._words else None
         self._scale = typical_largest(self._weights) if self._weights is not None else 0.0
         self._lock = threading.Lock()
+        self._texts: dict[int, str] = {}
         self._vectors: dict[int, sp.csr_matrix] = {}
         self._solved: dict[int, sp.csr_matrix] = {}
         self._columns: Columns = np.empty(0, dtype=np.int64)
@@ -111,7 +112,11 @@ class FreshContents:
         if self._words is None:
             return
         for column, content in contents:
-            vector = self._words.vocabulary.vectors([document(content)])
+            text = document(content)
+            if self._texts.get(column) == text:
+                continue
+            self._texts[column] = text
+            vector = self._words.vocabulary.vectors([text])
             solved = self._solve(vector)
             with self._lock:
                 self._vectors.pop(column, None)
@@ -119,9 +124,10 @@ class FreshContents:
                 self._vectors[column] = vector
                 self._solved[column] = solved
                 self._matrix = None
+                self._rows = {}
                 if len(self._vectors) > MAX_FRESH:
                     oldest = next(iter(self._vectors))
-                    del self._vectors[oldest], self._solved[oldest]
+                    del self._vectors[oldest], self._solved[oldest], self._texts[oldest]
 
     def scores(self, history: History) -> tuple[Columns, NDArray[np.float64]]:
         """Every new content's column and its score for this history."""

@@ -54,8 +54,8 @@ class Library:
         """Adds interactions to the log in parts; what is in it already is counted, not added.
 
         Raises:
-            InvalidInput, TooLarge: an event breaks a rule; the parts before it stay, and importing the
-                same again adds only what is missing.
+            InvalidInput, TooLarge: an event breaks a rule; the parts before it stay, and the
+                same import again adds only what is missing.
         """
         accepted = duplicates = late = 0
         waiting = iter(interactions)
@@ -66,9 +66,20 @@ class Library:
             late += done.late
         return Accepted(accepted, duplicates, late, self.events.last_number())
 
-    def interactions(self) -> Iterator[Interaction]:
-        """Every interaction, in the order it became known."""
+    def contents_mark(self) -> int:
+        """A number that changes whenever contents are put; 0 before the first."""
+        try:
+            return (self._folder / CONTENTS_NAME).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def interactions(self, *, until: int | None = None) -> Iterator[Interaction]:
+        """Every interaction (with a number up to ``until``), in the order it became known."""
         after = 0
         while events := self.events.read(after):
             after = events[-1].number
-            yield from (event.interaction for event in events if event.interaction is not None)
+            for event in events:
+                if until is not None and event.number > until:
+                    return
+                if event.interaction is not None:
+                    yield event.interaction

@@ -5,6 +5,7 @@ Work and memory of a request grow with the rows of the history, not with the cat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from discern.errors import NotFound
 from discern.recommendations.catalogue import Catalogue, Columns
 from discern.recommendations.contract import (
+    Content,
     Filters,
     Reason,
     Recommendation,
     RecommendationRequest,
+    check_contents,
     check_count,
     check_request,
 )
@@ -100,6 +103,19 @@ class Ranker:
         self.fresh = fresh if fresh is not None else FreshContents.none()
         self.rows = rows or ModelRows(model, self.fresh)
         self._popular = np.lexsort((np.arange(model.size), -model.popularity)).astype(np.int64)
+
+    def add_contents(self, contents: Iterable[Content]) -> None:
+        """Adds or replaces contents; those that nobody has met in the model are ranked as new."""
+        given = check_contents(list(contents))
+        self.catalogue.add(given)
+        new = []
+        for content in given:
+            column = self.catalogue.column(content.id)
+            if column is not None and (
+                column >= self.model.size or self.model.popularity[column] == 0
+            ):
+                new.append((column, content))
+        self.fresh.add(new)
 
     def recommend(self, request: RecommendationRequest) -> list[Recommendation]:
         """The person's list, best first; shorter than ``n`` only if the filters leave no more.

@@ -212,23 +212,12 @@ class Recommender:
 
     def add_contents(self, contents: Iterable[Content]) -> None:
         """Adds or replaces contents; those the model does not know are suggested as new."""
-        given = check_contents(list(contents))
-        catalogue = self.ranker.catalogue
-        catalogue.add(given)
-        columns = [(catalogue.column(content.id), content) for content in given]
-        self.ranker.fresh.add(
-            (column, content)
-            for column, content in columns
-            if column is not None and self._is_new(column)
-        )
+        self.ranker.add_contents(contents)
 
     def erase(self, person: str) -> int:
         """Forgets a person's interactions here; returns how many there were. The next fit
         learns without them."""
         return len(self._histories.pop(str(person), []))
-
-    def _is_new(self, column: int) -> bool:
-        return column >= self._model.size or self._model.popularity[column] == 0
 
 
 def fit(
@@ -238,8 +227,12 @@ def fit(
     tune_seconds: float = TUNE_SECONDS,
     settings: Settings | None = None,
     report: Report | None = None,
+    last_event: int | None = None,
 ) -> Fitted:
     """Learns a model, and the report on it from people held out of a first fit.
+
+    ``last_event`` is the number of the newest event of the log that ``interactions`` were read
+    from; a server goes on from there.
 
     Raises:
         EmptyInput: no interaction with a listed content.
@@ -269,6 +262,8 @@ def fit(
         "interactions": float(ratings.matrix.nnz),
         "fit_seconds": time.perf_counter() - started,
     }
+    if last_event is not None:
+        sizes["last_event"] = float(last_event)
     return Fitted(model, Words(vocabulary, features), tuple(listed), {**quality, **sizes})
 
 

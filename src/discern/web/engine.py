@@ -17,6 +17,11 @@ from prometheus_client import Counter, Histogram
 
 from discern.engine.interface import Engine, ModelInfo
 from discern.errors import DiscernError
+from discern.recommendations.contract import (
+    Filters,
+    RecommendationList,
+    RecommendationRequest,
+)
 from discern.text.contract import Sentiment
 from discern.vision.contract import DEFAULT_THRESHOLD, DetectionResult, TextResult
 from discern.web.environment import load_environment
@@ -82,6 +87,36 @@ class MeteredEngine:
         """The text in a picture."""
         with self._measured(model or "text in pictures") as answered_by:
             found = self._inner.read_text(image, model=model, deadline_s=deadline_s)
+            answered_by.append((found.model_name, found.model_version))
+        return found
+
+    def recommend(
+        self,
+        request: RecommendationRequest,
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """A list for someone with that history."""
+        with self._measured(model or "recommendations") as answered_by:
+            found = self._inner.recommend(request, model=model, deadline_s=deadline_s)
+            answered_by.append((found.model_name, found.model_version))
+        return found
+
+    def similar_contents(
+        self,
+        content: str,
+        *,
+        n: int = 10,
+        filters: Filters | None = None,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        """Contents that go with one."""
+        with self._measured(model or "recommendations") as answered_by:
+            found = self._inner.similar_contents(
+                content, n=n, filters=filters, model=model, deadline_s=deadline_s
+            )
             answered_by.append((found.model_name, found.model_version))
         return found
 
