@@ -89,6 +89,13 @@ test-base: ## tests/core with the base install alone, and that install's size
 	$(say) "tests/core on the base install alone"
 	@bash tests/base_install.sh
 
+.PHONY: test-services
+test-services: $(STAMPS)/dev ## Brokers for real, and the web tests on PostgreSQL
+	$(say) "Tests with real brokers and databases"
+	@$(BIN)/python -m pytest -q -m services
+	$(say) "tests/web on PostgreSQL"
+	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q tests/web -m "not services"
+
 .PHONY: bench
 bench: $(STAMPS)/bench ## Benchmarks against the alternatives; results in benchmarks/results
 	@$(BIN)/python -m benchmarks

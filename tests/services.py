@@ -1,5 +1,9 @@
 """Real PostgreSQL, Redis, RabbitMQ and Prometheus for tests: on loopback, on ports and in folders
-of their own, as an unprivileged user where they insist on one, stopped by process id."""
+of their own, as an unprivileged user where they insist on one, stopped by process id.
+
+``python -m tests.services COMMAND...`` runs a command with ``DISCERN_TEST_DATABASE_URL`` naming a
+PostgreSQL of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -322,3 +327,16 @@ def _signal(pid: int, number: int) -> None:
         os.killpg(pid, number)
     except ProcessLookupError:
         return
+
+
+def main(command: list[str]) -> int:
+    if reason := PostgreSQL.missing():
+        sys.stderr.write(f"{reason}\n")
+        return 2
+    with PostgreSQL() as database:
+        environment = {**os.environ, "DISCERN_TEST_DATABASE_URL": database.url}
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
