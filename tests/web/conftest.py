@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="discern-web-tests-")
 _OWN = {
     "DISCERN_HOME": _FOLDER.name,
     "DISCERN_DATABASE_URL": os.environ.get("DISCERN_TEST_DATABASE_URL", ""),
+    "DISCERN_SECRET_KEY": secrets.token_urlsafe(64),
     "DISCERN_RATE_ANONYMOUS": "100000/minute",
 }
 _before = {name: value for name, value in os.environ.items() if name.startswith("DISCERN_")}

@@ -95,12 +95,11 @@ def rabbitmq(folder: Path) -> Iterator[str]:
 
 def _postgresql_programs() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    beside = shutil.which("postgres")
-    if beside:
-        return Path(beside).parent
-    if not found:
-        pytest.skip("PostgreSQL's programs are not installed (apt-get install postgresql)")
-    return found[-1]
+    beside = [Path(folder) for folder in os.environ["PATH"].split(":")]
+    for folder in [*reversed(found), *beside]:
+        if all((folder / name).exists() for name in ("initdb", "postgres", "pg_isready")):
+            return folder
+    pytest.skip("PostgreSQL's programs are not installed (apt-get install postgresql)")
 
 
 def _program(name: str) -> str:

@@ -73,8 +73,7 @@ def test_celery_carries_jobs_and_a_killed_worker_s_job_is_finished_by_the_next(
     with LiveSite(tmp_path, settings=settings) as site, site.client() as client:
         worker = site.start("discern.web", "runworker")
         done = [send(client, "text\ngood\nbad\n") for _ in range(3)]
-        for url in done:
-            wait_for(lambda url=url: state(client, url) == "done", site)
+        wait_for(lambda: {state(client, url) for url in done} == {"done"}, site)
         long = send(client, "text\n" + "good\n" * 1_500)
         wait_for(lambda: progress(client, long) > 0, site)
         site.end(worker, signal.SIGKILL)

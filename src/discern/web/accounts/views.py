@@ -53,9 +53,10 @@ class SessionView(ApiView):
         given = CredentialsSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         self._throttle_sign_in(request, given.validated_data["username"])
-        if services.sign_in(request._request, **given.validated_data) is None:
+        user = services.sign_in(request._request, **given.validated_data)
+        if user is None:
             raise AuthenticationFailed("The user name or the password is wrong.")
-        request.user = request._request.user
+        request.user = user
         return self._describe(request)
 
     @extend_schema(operation_id="signOut", tags=["session"], responses={204: None})
