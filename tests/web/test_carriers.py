@@ -24,8 +24,10 @@ from tests.services import PostgreSQL, RabbitMQ, Redis, Service
 from tests.web.live import LiveSite
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(400)]
-SETTINGS = {"DISCERN_JOB_LEASE_S": "30", "DISCERN_SECRET_KEY": "only-for-this-test-" * 4}
+SETTINGS = {"DISCERN_JOB_LEASE_S": "120", "DISCERN_SECRET_KEY": "only-for-this-test-" * 4}
 PAUSE_S = 0.7
+LEAST_LEFT_S = 75.0
+"""A lease is renewed in every third of its time, so at least this is left when a worker dies."""
 
 
 class JournalEngine(PictureEngine):
@@ -183,6 +185,7 @@ def test_a_killed_embedded_worker_s_picture_is_done_by_the_next_one(
 
 
 def _killed_and_done_once(site: LiveSite) -> None:
+    """Done by a second worker, once, and before the first one's lease can have ended."""
     journal, slow = site.home / "journal", site.home / "slow"
     journal.unlink(missing_ok=True)
     slow.touch()
@@ -195,15 +198,12 @@ def _killed_and_done_once(site: LiveSite) -> None:
         assert state_of(client, address) == "processing"
         slow.unlink()
         with WorkerProcess(site):
-            began = time.monotonic()
-            until(lambda: is_done(client, address))
-            waited = time.monotonic() - began
+            until(lambda: is_done(client, address), within_s=LEAST_LEFT_S)
             time.sleep(PAUSE_S)  # a second delivery of the message would run now
         after = client.get("/api/v1/uploads").json()["results"]
     assert len(after) == before + 1
     workers = journal.read_text().split()
     assert len(workers) == len(set(workers)) == 2
-    assert waited < float(SETTINGS["DISCERN_JOB_LEASE_S"])  # nobody waited for the lease to end
 
 
 def test_one_killed_child_of_a_celery_worker_costs_one_try(celery_site: LiveSite) -> None:
