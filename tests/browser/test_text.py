@@ -98,7 +98,7 @@ def test_a_model_server_that_dies_is_waited_for(page: Page, stack: Stack, watch:
     page.get_by_label("Your text").fill(SAD)
     # The supervisor starts it again; the page needs no reload and no press of a button.
     page.get_by_role("status").filter(has_text="Negative,").wait_for(
-        state="attached", timeout=60_000
+        state="attached", timeout=150_000
     )
     expect(page.get_by_label("Your text")).to_have_value(SAD)
     watch.complaints.clear()

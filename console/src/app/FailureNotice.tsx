@@ -9,13 +9,14 @@ interface Props {
   readonly error: unknown;
   /** What was kept, in a sentence; every failure leaves something standing. */
   readonly kept?: string;
+  /** Asks again now; given for queries, which also do so by themselves. */
   readonly onRetry?: () => void;
 }
 
 /** A failure: what happened, what was kept, and what to do. */
 export function FailureNotice({ error, kept, onRetry }: Props) {
   const failure = asFailure(error);
-  const { title, advice } = explain(failure);
+  const { title, advice } = explain(failure, { automatic: onRetry !== undefined });
   const { pathname } = useLocation();
   return (
     <Alert

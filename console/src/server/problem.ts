@@ -82,42 +82,42 @@ export function asFailure(error: unknown): Failure {
 interface Explanation {
   /** What happened, in a few words. */
   readonly title: string;
-  /** What to do now. */
+  /** What to do now, beside trying again. */
   readonly advice: string;
 }
 
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   offline: {
     title: 'The web server does not answer',
-    advice: 'Check the connection. This page tries again by itself.',
+    advice: 'Check the connection.',
   },
   engine_unreachable: {
     title: 'The model server is away',
-    advice: 'It is tried again by itself. If it stays away, whoever runs this site can start it again.',
+    advice: 'If it stays away, whoever runs this site can start it again.',
   },
   model_not_ready: {
     title: 'The model is still loading',
-    advice: 'It is tried again by itself; loading takes some seconds.',
+    advice: 'Loading takes some seconds.',
   },
   overloaded: {
     title: 'The model server has too much to do',
-    advice: 'It is tried again by itself in a moment.',
+    advice: '',
   },
   draining: {
     title: 'The model server is restarting',
-    advice: 'It is tried again by itself in a moment.',
+    advice: '',
   },
   unavailable: {
     title: 'The server cannot answer right now',
-    advice: 'It is tried again by itself in a moment.',
+    advice: '',
   },
   deadline_exceeded: {
     title: 'The model took too long',
-    advice: 'Try again, or try with less text.',
+    advice: 'Less text is quicker.',
   },
   throttled: {
     title: 'Too many requests in a short time',
-    advice: 'Wait a moment, then try again.',
+    advice: '',
   },
   not_authenticated: {
     title: 'You are signed out',
@@ -146,8 +146,13 @@ const UNEXPECTED: Explanation = {
   advice: 'Try again. If it happens again, tell whoever runs this site the request id.',
 };
 
-export function explain(failure: Failure): Explanation {
+/** `automatic` says that the page itself asks again, as every query does and no press of a button. */
+export function explain(failure: Failure, { automatic } = { automatic: false }): Explanation {
   const known = EXPLANATIONS[failure.code];
-  if (known !== undefined) return known;
-  return failure.status >= 400 && failure.status < 500 ? WRONG_INPUT : UNEXPECTED;
+  if (known === undefined) {
+    return failure.status >= 400 && failure.status < 500 ? WRONG_INPUT : UNEXPECTED;
+  }
+  if (!failure.passing) return known;
+  const again = automatic ? 'It is tried again by itself.' : 'Try again in a moment.';
+  return { title: known.title, advice: `${again} ${known.advice}`.trim() };
 }

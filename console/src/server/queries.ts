@@ -3,9 +3,10 @@
 import { QueryCache, MutationCache, QueryClient } from '@tanstack/react-query';
 
 import { asFailure } from './problem';
+import { againAfterFailure } from './again';
 import { SESSION_KEY } from './session';
 
-const MAX_TRIES = 4;
+const MAX_TRIES = 2;
 
 export function makeQueryClient(): QueryClient {
   const noticeSignOut = (error: unknown) => {
@@ -18,6 +19,7 @@ export function makeQueryClient(): QueryClient {
       queries: {
         staleTime: 10_000,
         refetchOnWindowFocus: true,
+        refetchInterval: againAfterFailure,
         networkMode: 'always',
         retry: (tries, error) => asFailure(error).passing && tries < MAX_TRIES,
         retryDelay: (tries, error) =>

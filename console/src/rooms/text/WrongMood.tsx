@@ -21,7 +21,7 @@ export function WrongMood({ text, label, labels }: Props) {
       { text, label: right },
       {
         onError: (error) => {
-          const { title, advice } = explain(asFailure(error));
+          const { title, advice } = explain(asFailure(error), { automatic: false });
           notifications.show({ color: 'red', title, message: `It was not sent. ${advice}` });
         },
       },

@@ -9,6 +9,7 @@ import {
 } from '@tanstack/react-query';
 
 import type { components } from '../../../api/schema';
+import { againAfterFailure } from '../../../server/again';
 import { api, read } from '../../../server/client';
 
 export type TextJob = components['schemas']['TextJob'];
@@ -34,8 +35,10 @@ export const jobList = infiniteQueryOptions({
     ),
   getNextPageParam: (page) =>
     page.next === null ? undefined : (new URL(page.next).searchParams.get('cursor') ?? undefined),
-  refetchInterval: ({ state }) =>
-    state.data?.pages.some((page) => page.results.some(isRunning)) ? 2 * POLL_MS : false,
+  refetchInterval: (query) =>
+    query.state.data?.pages.some((page) => page.results.some(isRunning))
+      ? 2 * POLL_MS
+      : againAfterFailure(query),
 });
 
 export function job(id: string) {
@@ -44,8 +47,10 @@ export function job(id: string) {
     queryFn: ({ signal }) =>
       read(api.GET('/api/v1/text-jobs/{job_id}', { params: { path: { job_id: id } }, signal })),
     staleTime: 0,
-    refetchInterval: ({ state }) =>
-      state.data !== undefined && isRunning(state.data) ? POLL_MS : false,
+    refetchInterval: (query) =>
+      query.state.data !== undefined && isRunning(query.state.data)
+        ? POLL_MS
+        : againAfterFailure(query),
   });
 }
 
