@@ -147,6 +147,14 @@ def test_a_box_put_into_the_outputs_comes_back_in_picture_pixels(
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
+def test_a_picture_of_nothing_has_no_objects(family: str) -> None:
+    session = KnownAnswers(answers(family, (50, 70, 150, 180), 3))
+    detector = Detector(session, FAMILIES[family], LABELS, name="known", version="1")
+    [result] = detector.detect([picture()], threshold=0.95)
+    assert result.objects == ()
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
 def test_each_family_is_recognized_from_its_outputs(family: str) -> None:
     shapes = [(1, *answer.shape) for answer in answers(family, (50, 70, 150, 180), 1)]
     assert recognize(shapes, SIZE).name == family

@@ -81,7 +81,7 @@ def _decode_distributions(
     _expect(scores.shape[0] == len(strides), "PicoDet or NanoDet", scores.shape)
     kept = np.flatnonzero(scores.max(axis=1) >= threshold)
     scores, centers, strides = scores[kept], centers[kept], strides[kept]
-    bins = sides[kept].reshape(len(kept), 4, -1)
+    bins = sides[kept].reshape(len(kept), 4, SIDE_CHANNELS // 4)
     bins = np.exp(bins - bins.max(axis=2, keepdims=True))
     weights = np.arange(bins.shape[2], dtype=np.float32)
     distances = (bins @ weights) / bins.sum(axis=2) * strides
