@@ -145,7 +145,7 @@ def test_deleting_one_and_all(api: Client) -> None:
     assert Analysis.objects.count() == 0
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "cD0=", "a" * 5000])
+@pytest.mark.parametrize("cursor", ["x", "cD0=", "a" * 5000])
 def test_a_cursor_that_was_not_given_out_is_refused(api: Client, cursor: str) -> None:
     answer = api.get(f"{ANALYSES}?cursor={cursor}")
     assert (answer.status_code, answer.json()["field"]) == (400, "cursor")

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "discern.web.jobs",
     "discern.web.text",
     "discern.web.uploads",
+    "discern.web.recommendations",
     "discern.web.monitoring",
 ]
 
@@ -117,6 +118,9 @@ TEXT_JOB_MAX_BYTES = ENVIRONMENT.text_job_max_bytes
 TEXT_JOB_MAX_ROWS = ENVIRONMENT.text_job_max_rows
 JOB_LEASE_S = ENVIRONMENT.job_lease_s
 WORKER_THREADS = ENVIRONMENT.worker_threads
+RECOMMENDATION_EXPERIMENTS: dict[str, dict[str, dict[str, float]]] = {
+    "variety": {"likeliest": {"diversity": 0.0}, "varied": {"diversity": 0.3}},
+}
 
 RATES = {
     "key": Rate.parse(ENVIRONMENT.rate_key),

@@ -12,6 +12,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("discern.web.accounts.urls")),
     path("", include("discern.web.text.urls")),
     path("", include("discern.web.uploads.urls")),
+    path("", include("discern.web.recommendations.urls")),
     re_path(r"", NoSuchAddress.as_view()),
 ]
 

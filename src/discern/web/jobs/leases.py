@@ -60,6 +60,7 @@ class LeaseKeeper:
     def _wait_for_due(self) -> list[_Held]:
         with self._changed:
             while not (alive := [h for h in self._held.values() if not h.lost.is_set()]):
+                connection.close()  # one that nobody needs would only keep others waiting
                 self._changed.wait()
             due = min(held.renewed + held.claim.kind.lease_s / 3 for held in alive)
             self._changed.wait(max(0.02, due - time.monotonic()))

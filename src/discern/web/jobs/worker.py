@@ -84,6 +84,7 @@ class Worker:
                     log.exception("The database did not answer; looking again in a second.")
                     connection.close()
                     self._stopping.wait(1.0)
+            _close_connections(pool, self._threads)
         sweeper.join(timeout=1.0)
 
     def _step(self, pool: ThreadPoolExecutor) -> None:
@@ -177,3 +178,15 @@ def _put_right(act: Callable[[], dict[str, int]]) -> None:
 def _run_in_thread(claim: Claim, stopping: threading.Event) -> Outcome:
     close_old_connections()
     return run(claim, stopping=stopping)
+
+
+def _close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Lets each thread of the pool close its own; the barrier gives every thread one of the calls,
+    once it is done with its row."""
+    barrier = threading.Barrier(threads)
+
+    def close() -> None:
+        barrier.wait()
+        connection.close()
+
+    wait([pool.submit(close) for _ in range(threads)])
