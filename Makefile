@@ -93,6 +93,10 @@ test-base: ## tests/core with the base install alone, and that install's size
 test-services: $(STAMPS)/dev ## Brokers for real, and the web tests on PostgreSQL
 	$(say) "Tests with real brokers and databases"
 	@$(BIN)/python -m pytest -q -m services
+	@$(MAKE) --no-print-directory test-postgresql
+
+.PHONY: test-postgresql
+test-postgresql: $(STAMPS)/dev ## The web tests on a PostgreSQL of their own
 	$(say) "tests/web on PostgreSQL"
 	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q tests/web -m "not services"
 
