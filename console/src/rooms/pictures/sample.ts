@@ -29,8 +29,8 @@ function drawShop(pen: CanvasRenderingContext2D): void {
   fill('#3f5a73', 170, 360, 520, 290);
   fill('#4b2c22', 780, 340, 260, 370);
   fill('#fbf8f1', 820, 390, 180, 190);
-  for (let stripe = 0; stripe < 14; stripe += 1) {
-    fill(stripe % 2 === 0 ? '#b5382c' : '#f6f0e4', 130 + stripe * 42, 290, 42, 46);
+  for (let stripe = 0; stripe < 20; stripe += 1) {
+    fill(stripe % 2 === 0 ? '#b5382c' : '#f6f0e4', 130 + stripe * 47, 290, 47, 46);
   }
   pen.fillStyle = '#d9b45f';
   pen.beginPath();
@@ -45,7 +45,7 @@ function drawWords(pen: CanvasRenderingContext2D): void {
     pen.fillStyle = color;
     pen.fillText(words, x, y);
   };
-  write('THE CORNER BAKERY', 'bold 76px Georgia, serif', '#4b2c22', 600, 241);
+  write('THE CORNER BAKERY', 'bold 66px Georgia, serif', '#4b2c22', 600, 238);
   write('Wonderful bread,', 'italic 52px Georgia, serif', '#ffffff', 430, 470);
   write('lovely people', 'italic 52px Georgia, serif', '#ffffff', 430, 540);
   write('OPEN', 'bold 50px sans-serif', '#1d6b45', 910, 460);
