@@ -69,10 +69,8 @@ class WindowTokenizer:
         """The windows of each text, in order. A text of symbols the tokenizer drops entirely
         still has one window, holding the special tokens alone."""
         cleaned = [normalize(text) for text in texts]
-        if len(cleaned) == 1:
-            encodings = [self._tokenizer.encode(cleaned[0], add_special_tokens=False)]
-        else:
-            encodings = self._tokenizer.encode_batch_fast(cleaned, add_special_tokens=False)
+        # The fast variant leaves out the offsets, a quarter of the work, for one text as for many.
+        encodings = self._tokenizer.encode_batch_fast(cleaned, add_special_tokens=False)
         return [self._cut(encoding.ids) for encoding in encodings]
 
     def _cut(self, ids: list[int]) -> Windows:
