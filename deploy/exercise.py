@@ -28,7 +28,7 @@ PROMETHEUS = os.environ.get("DISCERN_PROMETHEUS", "http://127.0.0.1:9090")
 def call(path: str, data: bytes | None = None, kind: str = "application/json") -> Any:
     headers = {"Authorization": f"Bearer {os.environ['DISCERN_KEY']}", "Content-Type": kind}
     request = urllib.request.Request(SITE + path, data=data, headers=headers)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
