@@ -9,6 +9,7 @@ some hundred million multiplications a row, so that a queue forms on any machine
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ SLOW_PRODUCTS = 2
 def words(*, slow: bool) -> onnx.ModelProto:
     table = np.zeros((6, 3), dtype=np.float32)
     table[3, 2] = table[4, 0] = 1.0  # "good" and "bad" of tests/fakes/words.py
-    constants = {
+    constants: dict[str, np.ndarray[Any, Any]] = {
         "table": table,
         "base": np.array([0, 0.5, 0], dtype=np.float32),
         "last": np.array([2], dtype=np.int64),
@@ -55,7 +56,7 @@ def words(*, slow: bool) -> onnx.ModelProto:
     return model
 
 
-def _slow_part(constants: dict[str, np.ndarray]) -> list[onnx.NodeProto]:
+def _slow_part(constants: dict[str, np.ndarray[Any, Any]]) -> list[onnx.NodeProto]:
     constants["side"] = np.array([SLOW_SIDE, SLOW_SIDE], dtype=np.int64)
     constants["zero"] = np.array(0, dtype=np.float32)
     constants["dims"] = np.array([0, 1], dtype=np.int64)

@@ -70,7 +70,6 @@ class Group:
             for member in self._members:
                 member.wait(end)
 
-
     def _refresh(self) -> None:
         for member in self._members:
             member.refresh()
