@@ -28,7 +28,7 @@ export function FromCode() {
           ))}
         </Tabs>
         <Text size="sm" c="dimmed">
-          Programs sign in with a key. <Anchor component={Link} to="/keys">Make one</Anchor>.
+          Programs sign in with a key. <Anchor component={Link} to="/keys" underline="always">Make one</Anchor>.
         </Text>
       </Stack>
     </Paper>
