@@ -139,7 +139,8 @@ class LocalEngine:
     ) -> RecommendationList:
         """See :meth:`discern.engine.interface.Engine.recommend`."""
         deadline = None if deadline_s is None else time.monotonic() + deadline_s
-        return self.recommender(model).recommend(check_request(request), deadline)
+        checked = check_request(request)
+        return self.recommender(model).recommend(checked, deadline)
 
     def similar_contents(
         self,

@@ -67,4 +67,6 @@ def rate(hits: int, impressions: int) -> Rate:
     center = (share + spread / 2) / (1 + spread)
     half = Z_95 * math.sqrt(share * (1 - share) / impressions + spread / (4 * impressions))
     half /= 1 + spread
-    return Rate(share, max(center - half, 0.0), min(center + half, 1.0), hits, impressions)
+    # Rounding must not push the bounds past the share itself at 0 and 1.
+    low, high = max(min(center - half, share), 0.0), min(max(center + half, share), 1.0)
+    return Rate(share, low, high, hits, impressions)

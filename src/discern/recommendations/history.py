@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -64,6 +65,6 @@ def weigh(
 
 def _weight(event: Interaction, now: float) -> float:
     days = max(now - event.at, 0.0) / SECONDS_A_DAY
-    age = max(0.5 ** (days / HALF_LIFE_DAYS), OLDEST_SHARE)
+    age = max(math.pow(0.5, days / HALF_LIFE_DAYS), OLDEST_SHARE)
     value = strength(event)
     return age * (value if value > 0 else value * DISLIKE_SHARE)

@@ -192,7 +192,7 @@ class Ranker:
             block = block[~np.isin(block, found.columns)][:missing]
             columns.append(block)
             places = np.arange(1, len(block) + 1) + (request.n - missing)
-            scores.append(floor - 1e-6 * places)
+            scores.append(np.asarray(floor - 1e-6 * places, dtype=np.float64))
             missing -= len(block)
             if missing <= 0:
                 break
@@ -260,7 +260,8 @@ def fold_in(rows: Rows, history: History, short_history: float) -> Terms:
 
 def _summed(columns: Columns, values: NDArray[np.float64]) -> tuple[Columns, NDArray[np.float64]]:
     found, place = np.unique(columns, return_inverse=True)
-    return found, np.bincount(place, weights=values, minlength=len(found))
+    summed = np.bincount(place, weights=values, minlength=len(found))
+    return found, np.asarray(summed, dtype=np.float64)
 
 
 def _woven(lines: list[Recommendation], new: list[Recommendation], n: int) -> list[Recommendation]:

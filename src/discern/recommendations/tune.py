@@ -236,7 +236,7 @@ def _short_moves(at: Settings) -> list[Settings]:
 
 
 def _prior_moves(at: Settings) -> list[Settings]:
-    return [replace(at, prior=strength) for strength in (0.02, 0.1, 0.3, 1.0, 3.0)]
+    return [replace(at, prior=strength) for strength in (0.02, 0.1, 0.3, 1.0)]
 
 
 class _Parts:

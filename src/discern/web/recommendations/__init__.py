@@ -1,0 +1,1 @@
+"""Contents, what people did with them, and the lists made of that."""

@@ -1,0 +1,15 @@
+"""Django's handle on this app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class RecommendationsConfig(AppConfig):
+    name = "discern.web.recommendations"
+    label = "recommend"
+
+    def ready(self) -> None:
+        from discern.web.recommendations.importing import register_kind
+
+        register_kind()

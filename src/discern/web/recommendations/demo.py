@@ -1,0 +1,59 @@
+"""The demo library: short texts written for this project, and readers to learn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from django.utils import timezone
+
+from discern.recommendations import contract
+from discern.web.recommendations import services
+
+FOLDER: Final = Path(__file__).parent
+LIBRARY: Final = FOLDER / "demo_library.jsonl"
+READERS: Final = FOLDER / "demo_readers.jsonl"
+SECONDS_APART: Final = 60.0
+
+
+def load() -> tuple[int, int]:
+    """Puts in the demo's contents and its readers' interactions; again changes nothing. Returns
+    how many contents and interactions there are in it."""
+    contents = [
+        contract.Content(
+            id=row["id"],
+            title=row["title"],
+            text=row["text"],
+            category=row["category"],
+            tags=tuple(row["tags"]),
+        )
+        for row in _rows(LIBRARY)
+    ]
+    services.put_contents(contents=contents)
+    begin = timezone.now().timestamp() - 30 * 86_400
+    events, keys = [], []
+    for number, row in enumerate(_rows(READERS) if READERS.is_file() else ()):
+        events.append(
+            contract.Interaction(
+                person=row["person"],
+                content=row["content"],
+                liked=bool(row.get("liked", False)),
+                disliked=bool(row.get("disliked", False)),
+                view_time=float(row.get("view_time", 0.0)),
+                at=begin + SECONDS_APART * number,
+            )
+        )
+        keys.append(f"demo-{number}")
+    for start in range(0, len(events), services.MAX_BATCH):
+        part = slice(start, start + services.MAX_BATCH)
+        services.record(interactions=events[part], keys=keys[part])
+    return len(contents), len(events)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as stream:
+        for line in stream:
+            if line.strip():
+                yield json.loads(line)

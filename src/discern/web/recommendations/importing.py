@@ -1,0 +1,151 @@
+"""Files of contents and interactions: taken in by workers, row by row, harmless to repeat."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from discern.errors import EmptyInput, InvalidInput, NotFound, TooLarge
+from discern.recommendations.files import parse_content, parse_interaction
+from discern.web.accounts.models import User
+from discern.web.jobs import services as jobs
+from discern.web.jobs.models import BATCH
+from discern.web.jobs.registry import Kind, register
+from discern.web.jobs.work import Work
+from discern.web.recommendations import services
+from discern.web.recommendations.models import ImportJob
+
+CHUNK_ROWS: Final = 500
+MAX_PROBLEMS: Final = 20
+KINDS: Final = tuple(ImportJob.Kind.values)
+
+
+def accept(*, owner: User, kind: str, content: bytes, name: str = "") -> ImportJob:
+    """Stores a CSV or JSON Lines file and queues it.
+
+    Raises:
+        InvalidInput: not a kind, or not UTF-8. EmptyInput: no rows. TooLarge: over the limit.
+    """
+    if kind not in KINDS:
+        raise InvalidInput(f"'kind' must be one of {', '.join(KINDS)}.", field="kind")
+    limit = settings.TEXT_JOB_MAX_BYTES
+    if len(content) > limit:
+        raise TooLarge(
+            f"The file has {len(content):,} bytes; the limit is {limit:,}.",
+            field="file",
+            limit=limit,
+        )
+    rows = sum(1 for _ in read(content))
+    if not rows:
+        raise EmptyInput("The file holds no rows.", field="file")
+    job = ImportJob(
+        owner=owner,
+        kind=kind,
+        name=name.replace("\x00", "\ufffd")[:255] or kind,
+        content=zlib.compress(content),
+        progress_total=rows,
+        priority=BATCH,
+    )
+    jobs.enqueue(job)
+    return job
+
+
+def read(content: bytes) -> Iterator[Mapping[str, Any]]:
+    """The rows of a CSV file or, where the first character is ``{``, of JSON Lines. A line that is
+    no JSON object comes as a row without columns.
+
+    Raises:
+        InvalidInput: not UTF-8, or not CSV.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput("The file is not UTF-8.", field="file") from None
+    if text.lstrip()[:1] == "{":
+        yield from (_json_row(line) for line in text.splitlines() if line.strip())
+        return
+    try:
+        for row in csv.DictReader(io.StringIO(text, newline="")):
+            yield {str(key).strip().lower(): value for key, value in row.items()}
+    except csv.Error as error:
+        raise InvalidInput(f"The file is not CSV: {error}.", field="file") from None
+
+
+def process(work: Work[ImportJob]) -> Mapping[str, Any]:
+    """Takes in the rest of the file. Rows are idempotent, so a part done twice changes nothing."""
+    job = work.job
+    counts: Counter[str] = Counter(job.counts)
+    problems = list(job.problems)
+    done = job.progress_done
+    rows = islice(enumerate(read(zlib.decompress(bytes(job.content))), 1), done, None)
+    while part := list(islice(rows, CHUNK_ROWS)):
+        work.check()
+        _take(job.kind, part, counts, problems)
+        done += len(part)
+        progress = work.progress(done, job.progress_total)
+        with work.fenced(**progress, counts=dict(counts), problems=problems):
+            pass
+    return {"counts": dict(counts), "problems": problems, "content": b""}
+
+
+def jobs_of(*, owner: User) -> QuerySet[ImportJob]:
+    """The owner's files, without what is in them."""
+    return ImportJob.objects.filter(owner=owner).defer("content")
+
+
+def job_of(*, owner: User, job_id: UUID) -> ImportJob:
+    """One file; NotFound when it is not there or another person's."""
+    found = jobs_of(owner=owner).filter(pk=job_id).first()
+    if found is None:
+        raise NotFound("You have no such import.")
+    return found
+
+
+def register_kind() -> None:
+    """Makes workers know imports."""
+    register(
+        Kind("import", ImportJob, process, lease_s=settings.JOB_LEASE_S, time_limit_s=6 * 3600.0)
+    )
+
+
+def _take(
+    kind: str,
+    part: list[tuple[int, Mapping[str, Any]]],
+    counts: Counter[str],
+    problems: list[str],
+) -> None:
+    parse: Any = parse_content if kind == ImportJob.Kind.CONTENTS else parse_interaction
+    good = []
+    for number, row in part:
+        try:
+            good.append(parse(row, where=f"row {number}"))
+        except InvalidInput as error:
+            counts["refused"] += 1
+            if len(problems) < MAX_PROBLEMS:
+                problems.append(error.message)
+    if not good:
+        return
+    if kind == ImportJob.Kind.CONTENTS:
+        taken = services.put_contents(contents=good)
+    else:
+        taken = services.record(interactions=good)
+    counts.update({name: count for name, count in asdict(taken).items() if count})
+
+
+def _json_row(line: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}

@@ -1,0 +1,221 @@
+"""Makes lists: asks the engine, falls back on lists made ahead, logs what was shown, compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from discern.errors import DeadlineExceeded, ModelNotFound, Unavailable
+from discern.recommendations.arms import Arm, assign, rate
+from discern.recommendations.contract import (
+    Filters,
+    Reason,
+    Recommendation,
+    RecommendationList,
+    RecommendationRequest,
+)
+from discern.web.engine import get_engine
+from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
+from discern.web.recommendations.services import contents_by_id, history_of
+
+PRECOMPUTED_LENGTH: Final = 50
+ARM_OPTIONS: Final = frozenset({"diversity", "exploration"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A list as a page shows it. ``source`` is ``model``, ``precomputed`` or ``newest``."""
+
+    lines: list[tuple[Content, Recommendation, str]]
+    source: str
+    model_name: str
+    model_version: str
+    arm: str = ""
+    impression: UUID | None = None
+
+
+def recommend(
+    *,
+    person: Person | None,
+    n: int,
+    filters: Filters,
+    diversity: float = 0.0,
+    exploration: float = 0.1,
+    experiment: str = "",
+) -> Shown:
+    """The person's list; what they did a moment ago counts already. With an ``experiment`` of
+    ``settings.RECOMMENDATION_EXPERIMENTS`` the person's arm decides how it is ranked.
+
+    While the model server is away the list made ahead answers, and before the first fit the
+    newest contents do.
+    """
+    arm, options = _arm(person, experiment)
+    chosen = {"diversity": diversity, "exploration": exploration, **options}
+    request = RecommendationRequest(
+        history=history_of(person=person), n=n, filters=filters, **chosen
+    )
+    source = "model"
+    try:
+        found = get_engine().recommend(request, deadline_s=settings.MODEL_SERVER_TIMEOUT_S)
+    except ModelNotFound:
+        found, source = _newest(request), "newest"
+    except (Unavailable, DeadlineExceeded):
+        ahead = _made_ahead(person, request)
+        if ahead is None:
+            raise
+        found, source = ahead, "precomputed"
+    return _shown(found, source, person=person, experiment=experiment, arm=arm)
+
+
+def similar(*, content: Content, n: int, filters: Filters) -> Shown:
+    """Contents that go with one."""
+    found = get_engine().similar_contents(
+        content.external_id,
+        n=n,
+        filters=filters,
+        deadline_s=settings.MODEL_SERVER_TIMEOUT_S,
+    )
+    return _shown(found, "model", person=None)
+
+
+def precompute(*, people: Sequence[Person] | None = None) -> int:
+    """Makes lists ahead for everyone (or ``people``); returns how many."""
+    wanted = Person.objects.iterator() if people is None else iter(people)
+    count = 0
+    for person in wanted:
+        request = RecommendationRequest(history=history_of(person=person), n=PRECOMPUTED_LENGTH)
+        found = get_engine().recommend(request, deadline_s=settings.MODEL_SERVER_TIMEOUT_S)
+        PrecomputedList.objects.update_or_create(
+            person=person,
+            defaults={
+                "items": [asdict(item) for item in found.items],
+                "model_name": found.model_name,
+                "model_version": found.model_version,
+                "created_at": timezone.now(),
+            },
+        )
+        count += 1
+    return count
+
+
+def compare_arms(*, experiment: str) -> list[dict[str, Any]]:
+    """For each arm its impressions, and click and like rates with 95 % intervals."""
+    rows = (
+        Impression.objects.filter(experiment=experiment)
+        .values("arm")
+        .annotate(
+            shown=Count("pk"),
+            clicked=Count("pk", filter=Q(clicked_at__isnull=False)),
+            liked=Count("pk", filter=Q(liked_at__isnull=False)),
+        )
+        .order_by("arm")
+    )
+    return [
+        {
+            "arm": row["arm"],
+            "impressions": row["shown"],
+            "clicks": asdict(rate(row["clicked"], row["shown"])),
+            "likes": asdict(rate(row["liked"], row["shown"])),
+        }
+        for row in rows
+    ]
+
+
+def why(reason: Reason, titles: Mapping[str, Content]) -> str:
+    """The reason as a person would say it."""
+    if reason.kind in ("because", "similar") and reason.content is not None:
+        known = titles.get(reason.content)
+        name = str(known) if known is not None else reason.content
+        return f"because you liked {name}" if reason.kind == "because" else f"goes with {name}"
+    if reason.kind == "new":
+        return f"new in {reason.category}" if reason.category else "new"
+    return "popular"
+
+
+def _shown(
+    found: RecommendationList,
+    source: str,
+    *,
+    person: Person | None,
+    experiment: str = "",
+    arm: str = "",
+) -> Shown:
+    named = [item.content for item in found.items]
+    reasons = [item.reason.content for item in found.items if item.reason.content]
+    contents = contents_by_id([*named, *reasons])
+    lines = [
+        (contents[item.content], item, why(item.reason, contents))
+        for item in found.items
+        if item.content in contents
+    ]
+    impression = None
+    if person is not None:
+        impression = Impression.objects.create(
+            person=person,
+            experiment=experiment,
+            arm=arm,
+            contents=[content.external_id for content, _, _ in lines],
+            model_name=found.model_name,
+            model_version=found.model_version,
+        ).pk
+    return Shown(lines, source, found.model_name, found.model_version, arm, impression)
+
+
+def _arm(person: Person | None, experiment: str) -> tuple[str, dict[str, float]]:
+    arms: Mapping[str, Mapping[str, float]] = settings.RECOMMENDATION_EXPERIMENTS.get(
+        experiment, {}
+    )
+    if person is None or not arms:
+        return "", {}
+    chosen = assign(
+        person.external_id,
+        experiment,
+        [Arm(name, float(options.get("share", 1.0))) for name, options in arms.items()],
+    )
+    options = arms[chosen.name]
+    return chosen.name, {name: options[name] for name in options if name in ARM_OPTIONS}
+
+
+def _made_ahead(person: Person | None, request: RecommendationRequest) -> RecommendationList | None:
+    row = PrecomputedList.objects.filter(person=person).first() if person is not None else None
+    if row is None:
+        return None
+    items = [
+        Recommendation(item["content"], item["score"], Reason(**item["reason"]))
+        for item in row.items
+    ]
+    seen = {event.content for event in request.history}
+    contents = contents_by_id([item.content for item in items])
+    kept = [
+        item
+        for item in items
+        if item.content in contents and _allowed(contents[item.content], request.filters, seen)
+    ]
+    return RecommendationList(tuple(kept[: request.n]), row.model_name, row.model_version)
+
+
+def _newest(request: RecommendationRequest) -> RecommendationList:
+    seen = {event.content for event in request.history}
+    rows = Content.objects.order_by("-created_at", "-id")[:2_000]
+    kept = [row for row in rows if _allowed(row, request.filters, seen)][: request.n]
+    items = [
+        Recommendation(row.external_id, 0.0, Reason("new", category=row.category or None))
+        for row in kept
+    ]
+    return RecommendationList(tuple(items), "newest", "1")
+
+
+def _allowed(content: Content, filters: Filters, seen: set[str]) -> bool:
+    return (
+        (content.available or filters.allow_unavailable)
+        and (filters.allow_seen or content.external_id not in seen)
+        and content.external_id not in filters.exclude
+        and (not filters.categories or content.category in filters.categories)
+        and (not filters.tags or bool(set(content.tags) & set(filters.tags)))
+    )

@@ -1,0 +1,16 @@
+"""``discern manage precompute_recommendations``: lists that answer while the server is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from discern.web.recommendations import lists
+
+
+class Command(BaseCommand):
+    help = "Make everybody's list ahead."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(f"{lists.precompute()} lists")

@@ -1,0 +1,184 @@
+"""The JSON of contents, interactions and lists, as the OpenAPI document describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from discern.recommendations.contract import MAX_ID_CHARS
+from discern.web.recommendations.models import Content, ImportJob, UserInteraction
+from discern.web.recommendations.services import MAX_BATCH
+
+
+class ContentSerializer(serializers.ModelSerializer[Content]):
+    content_id = serializers.CharField(source="external_id", max_length=MAX_ID_CHARS)
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+
+    class Meta:
+        model = Content
+        fields = ("content_id", "title", "text", "category", "tags", "created_at", "available")
+
+
+class ContentBatchSerializer(serializers.Serializer[Any]):
+    contents = ContentSerializer(many=True, max_length=MAX_BATCH)
+
+
+class ContentPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ContentSerializer(many=True)
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    added = serializers.IntegerField()
+    replaced = serializers.IntegerField(help_text="Contents that were there already.")
+    duplicates = serializers.IntegerField(help_text="Interactions that were there already.")
+    unknown = serializers.IntegerField(help_text="Interactions with a content that is not there.")
+    late = serializers.IntegerField(help_text="Of those added, how many are over an hour old.")
+
+
+class InteractionSerializer(serializers.Serializer[Any]):
+    person = serializers.CharField(
+        max_length=MAX_ID_CHARS,
+        required=False,
+        help_text="Your own id of the person. In a session: leave it out, it is you.",
+    )
+    content_id = serializers.CharField(max_length=MAX_ID_CHARS)
+    liked = serializers.BooleanField(required=False, default=False)
+    disliked = serializers.BooleanField(required=False, default=False)
+    view_time = serializers.FloatField(required=False, default=0.0, help_text="Seconds.")
+    created_at = serializers.DateTimeField(required=False, help_text="Now if left out.")
+    key = serializers.CharField(
+        max_length=64, required=False, help_text="Sent twice, it counts once."
+    )
+
+
+class InteractionBatchSerializer(serializers.Serializer[Any]):
+    interactions = InteractionSerializer(many=True, max_length=MAX_BATCH)
+    impression = serializers.UUIDField(
+        required=False, help_text="Of the list that led to these, for its click and like rates."
+    )
+
+
+class InteractionRowSerializer(serializers.ModelSerializer[UserInteraction]):
+    person = serializers.CharField(source="person.external_id")
+    content_id = serializers.CharField(source="content.external_id")
+    title = serializers.CharField(source="content.title")
+
+    class Meta:
+        model = UserInteraction
+        fields = (
+            "person",
+            "content_id",
+            "title",
+            "liked",
+            "disliked",
+            "view_time",
+            "created_at",
+        )
+
+
+class InteractionPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = InteractionRowSerializer(many=True)
+
+
+class RecommendationReasonSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=("because", "popular", "new", "similar"))
+    content_id = serializers.CharField(allow_null=True)
+    text = serializers.CharField(help_text="The reason in words.")
+
+
+class RecommendationLineSerializer(serializers.Serializer[Any]):
+    content_id = serializers.CharField()
+    title = serializers.CharField()
+    category = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    score = serializers.FloatField(help_text="Orders this list; means nothing across lists.")
+    reason = RecommendationReasonSerializer()
+
+
+class RecommendationModelSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    version = serializers.CharField()
+
+
+class RecommendationListSerializer(serializers.Serializer[Any]):
+    items = RecommendationLineSerializer(many=True)
+    model = RecommendationModelSerializer()
+    source = serializers.ChoiceField(
+        choices=("model", "precomputed", "newest"),
+        help_text="`precomputed`: the model server is away. `newest`: nothing was fitted yet.",
+    )
+    arm = serializers.CharField(allow_blank=True)
+    impression = serializers.UUIDField(allow_null=True)
+
+
+class RateSerializer(serializers.Serializer[Any]):
+    value = serializers.FloatField()
+    low = serializers.FloatField(help_text="95 % confidence interval.")
+    high = serializers.FloatField()
+    hits = serializers.IntegerField()
+    impressions = serializers.IntegerField()
+
+
+class ArmSerializer(serializers.Serializer[Any]):
+    arm = serializers.CharField(allow_blank=True)
+    impressions = serializers.IntegerField()
+    clicks = RateSerializer()
+    likes = RateSerializer()
+
+
+class RecommendationMetricsSerializer(serializers.Serializer[Any]):
+    people = serializers.IntegerField()
+    contents = serializers.IntegerField()
+    interactions = serializers.IntegerField()
+    likes = serializers.IntegerField()
+    shown_contents = serializers.IntegerField(
+        help_text="Different contents in the lists of the last seven days."
+    )
+    popularity = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="People who met each content, the best known first; 200 at most.",
+    )
+    arms = ArmSerializer(many=True)
+
+
+class ImportJobSerializer(serializers.ModelSerializer[ImportJob]):
+    counts = serializers.DictField(child=serializers.IntegerField())
+    problems = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = ImportJob
+        fields = (
+            "id",
+            "kind",
+            "name",
+            "state",
+            "progress_done",
+            "progress_total",
+            "progress_per_second",
+            "counts",
+            "problems",
+            "error_code",
+            "error_message",
+            "created_at",
+            "finished_at",
+        )
+
+
+class ImportJobPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ImportJobSerializer(many=True)
+
+
+class ImportFormSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=ImportJob.Kind.choices)
+    file = serializers.FileField(help_text="CSV or JSON Lines.")
+
+
+class ErasedSerializer(serializers.Serializer[Any]):
+    interactions = serializers.IntegerField()

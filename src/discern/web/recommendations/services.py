@@ -1,0 +1,343 @@
+"""Decides about contents, people and what they did: taken in, changed, forgotten."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from discern.errors import InvalidInput, NotFound, TooLarge
+from discern.recommendations import contract
+from discern.recommendations.contract import check_id
+from discern.recommendations.library import Library
+from discern.web.accounts.models import User
+from discern.web.environment import load_environment
+from discern.web.recommendations.models import Content, Impression, Person, UserInteraction
+
+MAX_BATCH: Final = 1_000
+"""The most contents or interactions in one request; files take more."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch. ``late`` ones (over an hour old) are among the ``added``;
+    ``unknown`` ones name a content that is not there, and were left out."""
+
+    added: int = 0
+    replaced: int = 0
+    duplicates: int = 0
+    unknown: int = 0
+    late: int = 0
+
+
+@lru_cache(maxsize=4)
+def library_in(folder: str) -> Library:
+    """The folder that model servers follow."""
+    from pathlib import Path
+
+    return Library(Path(folder))
+
+
+def library() -> Library:
+    """The library under ``DISCERN_HOME``."""
+    home = load_environment().home.expanduser()
+    return library_in(str(home / "recommendations"))
+
+
+def check_batch(items: Sequence[object], *, field: str) -> None:
+    """Raises TooLarge over :data:`MAX_BATCH` items, InvalidInput for none."""
+    if not items:
+        raise InvalidInput(f"'{field}' is empty.", field=field)
+    if len(items) > MAX_BATCH:
+        raise TooLarge(
+            f"'{field}' holds {len(items):,}; the limit is {MAX_BATCH:,}. Send more as a file.",
+            field=field,
+            limit=MAX_BATCH,
+        )
+
+
+def put_contents(*, contents: Sequence[contract.Content]) -> Taken:
+    """Adds contents, or replaces those with the same id, all or none."""
+    latest = {content.id: content for content in contents}
+    with transaction.atomic():
+        known = set(
+            Content.objects.filter(external_id__in=latest).values_list("external_id", flat=True)
+        )
+        Content.objects.bulk_create(
+            [_content_row(content) for content in latest.values()],
+            update_conflicts=True,
+            unique_fields=["external_id"],
+            update_fields=["title", "text", "category", "tags", "created_at", "available"],
+            batch_size=500,
+        )
+        transaction.on_commit(lambda: _mirror_contents(list(latest.values())), robust=True)
+    return Taken(added=len(latest) - len(known), replaced=len(known))
+
+
+def delete_content(*, external_id: str) -> None:
+    """Deletes a content and what was done with it; models stop suggesting it.
+
+    Raises:
+        NotFound: no such content.
+    """
+    content = content_named(external_id)
+    gone = contract.Content(external_id, available=False)
+    with transaction.atomic():
+        content.delete()
+        transaction.on_commit(lambda: _mirror_contents([gone]), robust=True)
+
+
+def content_named(external_id: str) -> Content:
+    """One content; NotFound when it is not there."""
+    found = Content.objects.filter(external_id=external_id).first()
+    if found is None:
+        raise NotFound(f"There is no content '{external_id}'.", field="content_id")
+    return found
+
+
+def contents_by_id(external_ids: Sequence[str]) -> dict[str, Content]:
+    """Contents by their ids, in one query."""
+    return {
+        content.external_id: content
+        for content in Content.objects.filter(external_id__in=external_ids)
+    }
+
+
+def person_of_account(*, account: User) -> Person:
+    """The signed-in account's own row, made at first use."""
+    person, _ = Person.objects.get_or_create(
+        account=account, defaults={"external_id": f"account-{account.pk}"}
+    )
+    return person
+
+
+def person_named(external_id: str) -> Person:
+    """One person; NotFound when nothing is known of them."""
+    found = Person.objects.filter(external_id=external_id).first()
+    if found is None:
+        raise NotFound(f"Nothing is known of '{external_id}'.", field="person")
+    return found
+
+
+def record(
+    *,
+    interactions: Sequence[contract.Interaction],
+    keys: Sequence[str] | None = None,
+    impression: UUID | None = None,
+) -> Taken:
+    """Stores interactions. Those with a known key (or, without ``keys``, the same in everything)
+    change nothing; out of order is fine. ``impression`` names the list they came from."""
+    named = list(keys) if keys is not None else [_key(event) for event in interactions]
+    contents = contents_by_id([event.content for event in interactions])
+    known = [
+        (key, event)
+        for key, event in zip(named, interactions, strict=True)
+        if event.content in contents
+    ]
+    with transaction.atomic():
+        people = _people([event.person for _, event in known])
+        keys_there = set(
+            UserInteraction.objects.filter(key__in=[key for key, _ in known]).values_list(
+                "key", flat=True
+            )
+        )
+        fresh = {key: event for key, event in known if key not in keys_there}
+        UserInteraction.objects.bulk_create(
+            [_row(key, event, people, contents) for key, event in fresh.items()],
+            ignore_conflicts=True,
+            batch_size=500,
+        )
+        if impression is not None:
+            _note_outcome(impression, list(fresh.values()))
+        transaction.on_commit(lambda: _mirror(fresh), robust=True)
+    hour_ago = timezone.now().timestamp() - 3600
+    return Taken(
+        added=len(fresh),
+        duplicates=len(known) - len(fresh),
+        unknown=len(named) - len(known),
+        late=sum(event.at < hour_ago for event in fresh.values()),
+    )
+
+
+def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
+    """The person's newest interactions, enough for a list."""
+    if person is None:
+        return ()
+    rows = (
+        UserInteraction.objects.filter(person=person)
+        .order_by("-created_at", "-id")
+        .values_list("content__external_id", "liked", "disliked", "view_time", "created_at")[
+            : 2 * contract.MAX_HISTORY
+        ]
+    )
+    return tuple(
+        contract.Interaction(
+            person.external_id, content, liked, disliked, view_time, at.timestamp()
+        )
+        for content, liked, disliked, view_time, at in rows
+    )
+
+
+def interactions_of(*, person: Person) -> QuerySet[UserInteraction]:
+    """Everything the person did."""
+    return UserInteraction.objects.filter(person=person).select_related("content", "person")
+
+
+def forget(*, person: Person) -> int:
+    """Erases a person: their row, interactions, impressions and lists here, and their part of
+    what model servers learned. Returns how many interactions there were."""
+    external_id = person.external_id
+    with transaction.atomic():
+        count = UserInteraction.objects.filter(person=person).count()
+        person.delete()
+        # Not after the commit: an erasure that only half happened must be tried again as a whole.
+        library().events.erase(external_id)
+    return count
+
+
+def mirror_everything() -> tuple[int, int]:
+    """Writes every content and interaction to the library, where they are missing: for a library
+    that was lost or put on a new disk. Returns how many of each there are."""
+    contents = [content_of(row) for row in Content.objects.iterator()]
+    library().put_contents(contents)
+    count = 0
+    part: dict[str, contract.Interaction] = {}
+    for row in (
+        UserInteraction.objects.select_related("person", "content").order_by("id").iterator()
+    ):
+        part[row.key] = interaction_of(row)
+        count += 1
+        if len(part) == MAX_BATCH:
+            library().events.append(part.values(), keys=part.keys())
+            part = {}
+    library().events.append(part.values(), keys=part.keys())
+    return len(contents), count
+
+
+def content_of(row: Content) -> contract.Content:
+    """The row as the core has it."""
+    return contract.Content(
+        id=row.external_id,
+        title=row.title,
+        text=row.text,
+        category=row.category,
+        tags=tuple(row.tags),
+        created_at=row.created_at.timestamp(),
+        available=row.available,
+    )
+
+
+def interaction_of(row: UserInteraction) -> contract.Interaction:
+    """The row as the core has it."""
+    return contract.Interaction(
+        person=row.person.external_id,
+        content=row.content.external_id,
+        liked=row.liked,
+        disliked=row.disliked,
+        view_time=row.view_time,
+        at=row.created_at.timestamp(),
+    )
+
+
+def _content_row(content: contract.Content) -> Content:
+    return Content(
+        external_id=check_id(content.id, field="content_id"),
+        title=_stored(content.title)[:500],
+        text=_stored(content.text),
+        category=_stored(content.category)[:200],
+        tags=[_stored(tag)[:200] for tag in content.tags],
+        created_at=_moment(content.created_at),
+        available=content.available,
+    )
+
+
+def _row(
+    key: str,
+    event: contract.Interaction,
+    people: dict[str, Person],
+    contents: dict[str, Content],
+) -> UserInteraction:
+    return UserInteraction(
+        person=people[event.person],
+        content=contents[event.content],
+        liked=event.liked,
+        disliked=event.disliked,
+        view_time=event.view_time,
+        created_at=_moment(event.at or None),
+        key=key,
+    )
+
+
+def _people(external_ids: Sequence[str]) -> dict[str, Person]:
+    wanted = list(dict.fromkeys(check_id(name, field="person") for name in external_ids))
+    Person.objects.bulk_create(
+        [Person(external_id=name) for name in wanted], ignore_conflicts=True, batch_size=500
+    )
+    return {person.external_id: person for person in Person.objects.filter(external_id__in=wanted)}
+
+
+def _note_outcome(impression: UUID, events: list[contract.Interaction]) -> None:
+    shown = Impression.objects.filter(pk=impression).select_related("person").first()
+    if shown is None:
+        return
+    mine = [
+        e for e in events if e.person == shown.person.external_id and e.content in shown.contents
+    ]
+    now = timezone.now()
+    if mine and shown.clicked_at is None:
+        Impression.objects.filter(pk=shown.pk, clicked_at=None).update(clicked_at=now)
+    if any(event.liked for event in mine) and shown.liked_at is None:
+        Impression.objects.filter(pk=shown.pk, liked_at=None).update(liked_at=now)
+
+
+def _mirror_contents(contents: list[contract.Content]) -> None:
+    try:
+        library().put_contents(contents)
+    except OSError:
+        _log.exception("contents are stored, but model servers do not see them yet")
+
+
+def _mirror(events: dict[str, contract.Interaction]) -> None:
+    try:
+        library().events.append(events.values(), keys=events.keys())
+    except sqlite3.Error:
+        # The database is the truth; the nightly mirror_everything brings these along.
+        _log.exception("interactions are stored, but model servers do not see them yet")
+
+
+def _key(event: contract.Interaction) -> str:
+    parts: tuple[Any, ...] = (
+        event.person,
+        event.content,
+        event.liked,
+        event.disliked,
+        event.view_time,
+        event.at,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _moment(seconds: float | None) -> datetime:
+    if seconds is None:
+        return timezone.now()
+    try:
+        return datetime.fromtimestamp(seconds, tz=UTC)
+    except (OverflowError, OSError, ValueError):
+        raise InvalidInput("'created_at' is no moment in time.", field="created_at") from None
+
+
+def _stored(text: str) -> str:
+    # PostgreSQL stores every character but this one.
+    return text.replace("\x00", "\ufffd")

@@ -1,0 +1,53 @@
+"""An engine that ranks by title and remembers what it was asked; no model, no numpy."""
+
+from __future__ import annotations
+
+from discern.errors import DiscernError, NotFound
+from discern.recommendations.contract import (
+    Filters,
+    Reason,
+    Recommendation,
+    RecommendationList,
+    RecommendationRequest,
+)
+
+
+class ShelfEngine:
+    """The recommendation verbs over a fixed shelf of ids."""
+
+    def __init__(self, shelf: list[str]) -> None:
+        self.shelf = shelf
+        self.failure: DiscernError | None = None
+        self.requests: list[RecommendationRequest] = []
+
+    def recommend(
+        self,
+        request: RecommendationRequest,
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
+        seen = {event.content for event in request.history}
+        liked = next((event.content for event in request.history if event.liked), None)
+        reason = Reason("because", content=liked) if liked else Reason("popular")
+        kept = [name for name in self.shelf if name not in seen][: request.n]
+        items = [Recommendation(name, 1.0 / (i + 1), reason) for i, name in enumerate(kept)]
+        return RecommendationList(tuple(items), "shelf", "1")
+
+    def similar_contents(
+        self,
+        content: str,
+        *,
+        n: int = 10,
+        filters: Filters | None = None,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        if content not in self.shelf:
+            raise NotFound(f"There is no content '{content}'.", field="content_id")
+        reason = Reason("similar", content=content)
+        items = [Recommendation(name, 1.0, reason) for name in self.shelf if name != content]
+        return RecommendationList(tuple(items[:n]), "shelf", "1")

@@ -1,0 +1,327 @@
+"""Contents, interactions and lists over the API, and what is kept, taken in and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+
+from discern.engine.local import LocalEngine
+from discern.errors import EngineUnreachable, ModelNotFound
+from discern.recommendations.contract import Content as CoreContent
+from discern.web.accounts.models import User
+from discern.web.engine import MeteredEngine, get_engine
+from discern.web.jobs.outcome import run
+from discern.web.jobs.registry import kind_named
+from discern.web.jobs.services import claim
+from discern.web.recommendations import adapter, lists, services
+from discern.web.recommendations.models import (
+    Content,
+    ImportJob,
+    Impression,
+    Person,
+    PrecomputedList,
+    UserInteraction,
+)
+from tests.fakes.recommender import ShelfEngine
+
+API = "/api/v1"
+JSON = "application/json"
+SHELF = [f"text-{i}" for i in range(12)]
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> ShelfEngine:
+    """The site's engine answers from a fixed shelf."""
+    engine = ShelfEngine(list(SHELF))
+    monkeypatch.setattr(lists, "get_engine", lambda: engine)
+    return engine
+
+
+@pytest.fixture(autouse=True)
+def _own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(services, "library", lambda: services.library_in(str(tmp_path / "library")))
+    yield
+    services.library().events.close()
+    services.library_in.cache_clear()
+
+
+@pytest.fixture
+def contents(transactional_db: None) -> None:
+    services.put_contents(
+        contents=[
+            CoreContent(
+                name,
+                title=f"Text {i}",
+                text="some words",
+                category="sea" if i % 2 else "sky",
+                tags=("odd",) if i % 2 else (),
+            )
+            for i, name in enumerate(SHELF)
+        ]
+    )
+
+
+def post(api: Client, path: str, **body: Any) -> Any:
+    return api.post(f"{API}/{path}", orjson.dumps(body), content_type=JSON)
+
+
+def like(api: Client, person: str, *names: str, **more: Any) -> Any:
+    events = [{"person": person, "content_id": name, "liked": True} for name in names]
+    return post(api, "interactions", interactions=events, **more)
+
+
+def test_a_like_changes_the_next_list_and_is_its_reason(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    before = api.get(f"{API}/recommendations?person=anna&n=3").json()
+    assert [item["content_id"] for item in before["items"]] == SHELF[:3]
+    assert {item["reason"]["text"] for item in before["items"]} == {"popular"}
+    assert like(api, "anna", "text-0").json()["added"] == 1
+    after = api.get(f"{API}/recommendations?person=anna&n=3").json()
+    assert [item["content_id"] for item in after["items"]] == SHELF[1:4]
+    assert after["items"][0]["reason"]["text"] == "because you liked Text 0"
+
+
+def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: None) -> None:
+    body = {"content_id": "text-0", "title": "Anew", "tags": ["a", "a", "b"], "available": False}
+    taken = post(api, "contents", contents=[body, {"content_id": "more"}]).json()
+    assert (taken["added"], taken["replaced"]) == (1, 1)
+    read = api.get(f"{API}/contents/text-0").json()
+    assert (read["title"], read["tags"], read["available"]) == ("Anew", ["a", "b"], False)
+    assert api.get(f"{API}/contents?category=sea&page_size=200").json()["results"]
+    assert api.delete(f"{API}/contents/text-0").status_code == 204
+    assert api.get(f"{API}/contents/text-0").status_code == 404
+    kept = {content.id: content for content in services.library().contents()}
+    assert not kept["text-0"].available
+
+
+def test_duplicate_unknown_and_late_interactions_are_counted_never_an_error(
+    api: Client, contents: None
+) -> None:
+    event = {
+        "person": "anna",
+        "content_id": "text-1",
+        "liked": True,
+        "created_at": "2020-01-01T00:00:00Z",
+    }
+    unknown = {**event, "content_id": "nowhere"}
+    first = post(api, "interactions", interactions=[event, event, unknown])
+    assert first.status_code == 200
+    assert first.json() == {"added": 1, "replaced": 0, "duplicates": 1, "unknown": 1, "late": 1}
+    again = post(api, "interactions", interactions=[event]).json()
+    assert (again["added"], again["duplicates"]) == (0, 1)
+    assert UserInteraction.objects.count() == 1
+    assert services.library().events.last_number() == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"interactions": []},
+        {"interactions": "x"},
+        {"interactions": [{"person": "a"}]},
+        {"interactions": [{"person": "a", "content_id": True}]},
+        {"interactions": [{"person": "a", "content_id": "text-1", "view_time": "long"}]},
+        {"interactions": [{"person": "a", "content_id": "text-1", "created_at": "1e300"}]},
+        {"interactions": [{"person": "a", "content_id": "text-1", "liked": "perhaps"}]},
+        {"interactions": [{"content_id": "text-1"}]},
+        {"interactions": [{"person": "x" * 201, "content_id": "text-1"}]},
+        {"interactions": [{"person": "a", "content_id": "text-1", "key": ""}]},
+        {"interactions": [{"person": "a", "content_id": "text-1"}] * 1001},
+    ],
+)
+def test_wrong_interactions_are_refused_and_none_is_stored(
+    api: Client, contents: None, body: dict[str, Any]
+) -> None:
+    answer = api.post(f"{API}/interactions", orjson.dumps(body), content_type=JSON)
+    assert answer.status_code in (400, 413), answer.content
+    assert answer.json()["code"] in ("invalid_input", "too_large")
+    assert not UserInteraction.objects.exists()
+
+
+@pytest.mark.parametrize("query", ["n=0", "n=501", "n=x", "diversity=2", "diversity=x"])
+def test_wrong_list_requests_name_the_field(
+    api: Client, contents: None, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine()
+    monkeypatch.setattr(lists, "get_engine", lambda: engine)
+    answer = api.get(f"{API}/recommendations?person=anna&{query}")
+    assert answer.status_code in (400, 413)
+    assert answer.json()["field"] == query.split("=")[0]
+
+
+def test_a_reader_in_a_session_speaks_only_for_themselves(
+    contents: None, shelf: ShelfEngine, person: User
+) -> None:
+    reader = Client()
+    reader.force_login(person)
+    event = {"content_id": "text-2", "liked": True}
+    body = orjson.dumps({"interactions": [event]})
+    assert reader.post(f"{API}/interactions", body, content_type=JSON).status_code == 200
+    mine = Person.objects.get(account=person)
+    assert services.history_of(person=mine)[0].content == "text-2"
+    other = orjson.dumps({"interactions": [{**event, "person": "anna"}]})
+    assert reader.post(f"{API}/interactions", other, content_type=JSON).status_code == 403
+    assert reader.get(f"{API}/recommendations?person=anna").status_code == 403
+    assert reader.delete(f"{API}/people/anna").status_code == 403
+    contents_body = orjson.dumps({"contents": [{"content_id": "mine"}]})
+    assert reader.post(f"{API}/contents", contents_body, content_type=JSON).status_code == 403
+    listed = reader.get(f"{API}/recommendations?n=3").json()["items"]
+    assert "text-2" not in {item["content_id"] for item in listed}
+
+
+def test_a_list_made_ahead_answers_while_the_model_server_is_away(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    like(api, "anna", "text-5")
+    call_command("precompute_recommendations", verbosity=0)
+    assert PrecomputedList.objects.count() == 1
+    shelf.failure = EngineUnreachable("away", retry_after_s=1.0)
+    like(api, "anna", "text-0")
+    answer = api.get(f"{API}/recommendations?person=anna&n=4&category=sea").json()
+    assert answer["source"] == "precomputed"
+    listed = [item["content_id"] for item in answer["items"]]
+    assert listed == ["text-1", "text-3", "text-7", "text-9"]
+    assert api.get(f"{API}/recommendations?person=nobody").status_code == 503
+
+
+def test_before_the_first_fit_the_newest_are_listed(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    shelf.failure = ModelNotFound("none")
+    answer = api.get(f"{API}/recommendations?person=anna&n=2").json()
+    assert answer["source"] == "newest"
+    assert len(answer["items"]) == 2
+
+
+def test_erasing_a_person_leaves_nothing_of_them(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    like(api, "anna", "text-1", "text-2")
+    api.get(f"{API}/recommendations?person=anna")
+    assert services.library().events.of_person("anna")
+    assert api.delete(f"{API}/people/anna").json() == {"interactions": 2}
+    assert not Person.objects.exists()
+    assert not UserInteraction.objects.exists()
+    assert not Impression.objects.exists()
+    assert services.library().events.of_person("anna") == []
+    assert services.library().events.read()[-1].erased is not None
+    assert api.delete(f"{API}/people/anna").status_code == 404
+
+
+def test_arms_are_told_apart_by_what_came_of_their_impressions(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    for number in range(12):
+        person = f"p{number}"
+        query = f"person={person}&n=3&experiment=variety"
+        answer = api.get(f"{API}/recommendations?{query}").json()
+        again = api.get(f"{API}/recommendations?{query}").json()
+        assert answer["arm"] == again["arm"] in ("likeliest", "varied")
+        name = answer["items"][0]["content_id"]
+        like(api, person, name, impression=answer["impression"])
+        expected = 0.3 if answer["arm"] == "varied" else 0.0
+        assert shelf.requests[-1].diversity == expected
+    arms = api.get(f"{API}/recommendations/metrics?experiment=variety").json()["arms"]
+    assert {arm["arm"] for arm in arms} == {"likeliest", "varied"}
+    assert sum(arm["impressions"] for arm in arms) == 24
+    assert sum(arm["likes"]["hits"] for arm in arms) == 12
+    assert all(arm["clicks"]["low"] <= 0.5 <= arm["clicks"]["high"] for arm in arms)
+
+
+def test_a_file_is_taken_in_row_by_row_and_twice_is_harmless(api: Client, contents: None) -> None:
+    rows = [f"p{i},text-{i % 12},1,2024-01-01T00:00:{i % 60:02}" for i in range(700)]
+    rows += ["p1,nowhere,1,", "p1,text-1,maybe,"]
+    file = "user_id,content_id,liked,created_at\n" + "\n".join(rows)
+    for expected in ({"added": 700}, {"duplicates": 700}):
+        upload = SimpleUploadedFile("i.csv", file.encode(), content_type="text/csv")
+        answer = api.post(f"{API}/imports", {"kind": "interactions", "file": upload})
+        assert answer.status_code == 202
+        kind = kind_named("import")
+        held = claim(kind, ImportJob.objects.latest("created_at").pk, owner="test")
+        assert held is not None
+        run(held, stopping=_never())
+        job = api.get(f"{API}/imports/{answer.json()['id']}").json()
+        assert job["state"] == "done", job
+        assert expected.items() <= job["counts"].items()
+        assert job["counts"]["unknown"] == job["counts"]["refused"] == 1
+        assert "liked" in job["problems"][0]
+
+
+def _never() -> Any:
+    import threading
+
+    return threading.Event()
+
+
+def test_another_accounts_import_is_not_found(
+    api: Client, other_api: Client, contents: None
+) -> None:
+    upload = SimpleUploadedFile("c.csv", b"content_id\nx\n")
+    made = api.post(f"{API}/imports", {"kind": "contents", "file": upload}).json()
+    assert other_api.get(f"{API}/imports/{made['id']}").status_code == 404
+
+
+def test_the_blogs_function_is_a_drop_in_and_keeps_the_order(
+    contents: None, shelf: ShelfEngine
+) -> None:
+    shelf.shelf.reverse()
+    found = adapter.get_recommendations(7, 5)
+    assert found == SHELF[::-1][:5]
+    rows = adapter.in_order(Content, found, field="external_id")
+    assert [row.external_id for row in rows] == found
+
+
+def test_an_own_content_model_is_followed(transactional_db: None) -> None:
+    adapter.connect(User, lambda user: CoreContent(f"user-{user.pk}", title=user.username))
+    try:
+        user = User.objects.create_user("writer")
+        assert services.content_named(f"user-{user.pk}").title == "writer"
+        user.delete()
+        assert not Content.objects.exists()
+    finally:
+        from django.db.models.signals import post_delete, post_save
+
+        for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
+            signal.disconnect(sender=User, dispatch_uid=f"discern-accounts.User-{name}")
+
+
+def test_the_demo_library_is_learned_and_explained(
+    api: Client,
+    transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    from discern.catalog.store import Store
+    from discern.web.recommendations import learning
+
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    monkeypatch.setattr(learning, "Store", lambda _home: Store(tmp_path))
+    call_command("make_demo_library", tune_seconds=0, verbosity=0)
+    call_command("make_demo_library", no_fit=True, verbosity=0)
+    assert Content.objects.count() >= 150
+    engine = LocalEngine(Store(tmp_path))
+    monkeypatch.setattr(lists, "get_engine", lambda: MeteredEngine(engine))
+    try:
+        liked = Content.objects.filter(category="Space").values_list("external_id", flat=True)
+            like(api, "anna", *liked[:8])
+        answer = api.get(f"{API}/recommendations?person=anna&n=10&exploration=0").json()
+        assert answer["source"] == "model"
+        reasons = [item["reason"] for item in answer["items"]]
+        assert any(reason["kind"] == "because" for reason in reasons)
+        similar = api.get(f"{API}/contents/the-age-of-sunlight/similar?n=3").json()
+        assert len(similar["items"]) == 3
+    finally:
+        engine.close()
+
+
+def test_the_sites_own_engine_has_the_verbs() -> None:
+    assert isinstance(get_engine(), MeteredEngine)
+    assert {"recommend", "similar_contents"} <= set(dir(MeteredEngine))
