@@ -105,10 +105,11 @@ def soak(result: dict[str, Any], path: Path) -> None:
     """Memory over the run."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(7.0, 2.8))
+    labels = {"rss_mb": "resident, libraries included", "anonymous_mb": "allocated"}
     minutes = [each["minute"] for each in result["samples"]]
-    for field, color in (("pss_mb", _OURS), ("rss_mb", _PEER)):
+    for field, color in (("rss_mb", _PEER), ("anonymous_mb", _OURS)):
         values = [each[field] for each in result["samples"]]
-        axes.plot(minutes, values, color=color, label=field[:3].upper())
+        axes.plot(minutes, values, color=color, label=labels[field])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("minutes", fontsize=8)
     axes.set_ylabel("MB", fontsize=8)

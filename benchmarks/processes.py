@@ -26,10 +26,12 @@ class ServerEnded(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Megabytes (10**6). ``pss`` shares pages out among the processes that map them."""
+    """Megabytes (10**6). ``pss`` shares pages out among the processes that map them, so it also
+    moves with strangers that map the same libraries; ``anonymous`` is what was allocated."""
 
     rss: float
     pss: float
+    anonymous: float
 
 
 def adopt_orphans(adopt: bool = True) -> None:
@@ -102,8 +104,8 @@ class Running:
 
     def memory(self) -> Memory:
         """Memory of all processes together."""
-        each = [_memory_kb(pid) for pid in self.pids()]
-        return Memory(sum(rss for rss, _ in each) / 976.5625, sum(p for _, p in each) / 976.5625)
+        each = [_memory_kib(pid) for pid in self.pids()]
+        return Memory(*(sum(sizes) * 1024 / 1e6 for sizes in zip((0, 0, 0), *each, strict=True)))
 
     def stop(self) -> None:
         """Asks the server to stop, then ends whatever is left of it."""
@@ -161,13 +163,14 @@ def _cpu_s(pid: int) -> float:
     return sum(int(field) for field in _stat(pid)[_UTIME : _CSTIME + 1]) / _TICKS
 
 
-def _memory_kb(pid: int) -> tuple[int, int]:
+def _memory_kib(pid: int) -> tuple[int, int, int]:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return 0, 0
+        return 0, 0, 0
     sizes = {name: rest for name, _, rest in (line.partition(":") for line in lines[1:])}
-    return int(sizes["Rss"].split()[0]), int(sizes["Pss"].split()[0])
+    rss, pss, anonymous = (int(sizes[name].split()[0]) for name in ("Rss", "Pss", "Anonymous"))
+    return rss, pss, anonymous
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ def main() -> int:
     name = "soak" if server.name == "discern" else f"soak_{server.name}"
     write(name, result, _markdown(result), quick=arguments.quick)
     plots.soak(result, folder(quick=arguments.quick) / f"{name}.svg")
-    return 0 if result["flat"] and not result["not_ok"] else 1
+    return 0 if result["flat"] and not result["failed"] else 1
 
 
 def _samples(here: Any, seconds: float, rate: float) -> list[dict[str, Any]]:
@@ -55,10 +55,11 @@ def _samples(here: Any, seconds: float, rate: float) -> list[dict[str, Any]]:
         samples.append(
             {
                 "minute": round(elapsed / 60, 2),
-                "pss_mb": round(memory.pss, 2),
+                "anonymous_mb": round(memory.anonymous, 2),
                 "rss_mb": round(memory.rss, 2),
                 "ok": chunk["ok"],
-                "not_ok": chunk["sent"] - chunk["ok"],
+                "refused": chunk["refused"],
+                "failed": chunk["sent"] - chunk["ok"] - chunk["refused"],
                 "p99_ms": chunk["p99_ms"],
                 "server_cpu_ms": chunk["server_cpu_ms"],
             }
@@ -68,14 +69,17 @@ def _samples(here: Any, seconds: float, rate: float) -> list[dict[str, Any]]:
 
 def _verdict(samples: list[dict[str, Any]]) -> dict[str, Any]:
     tenth = max(len(samples) // 10, 1)
-    early = middle(each["pss_mb"] for each in samples[tenth : 2 * tenth] or samples[:tenth]) or 0.0
-    late = middle(each["pss_mb"] for each in samples[-tenth:]) or 0.0
+    second = samples[tenth : 2 * tenth] or samples[:tenth]
+    early = middle(each["anonymous_mb"] for each in second) or 0.0
+    late = middle(each["anonymous_mb"] for each in samples[-tenth:]) or 0.0
     return {
         "requests": sum(each["ok"] for each in samples),
-        "not_ok": sum(each["not_ok"] for each in samples),
-        "pss_early_mb": early,
-        "pss_late_mb": late,
-        "pss_most_mb": max(each["pss_mb"] for each in samples),
+        "refused": sum(each["refused"] for each in samples),
+        "failed": sum(each["failed"] for each in samples),
+        "early_mb": early,
+        "late_mb": late,
+        "most_mb": max(each["anonymous_mb"] for each in samples),
+        "rss_most_mb": max(each["rss_mb"] for each in samples),
         "p99_ms": middle(each["p99_ms"] for each in samples),
         "flat": late <= early * (1 + GROWTH),
     }
@@ -84,10 +88,12 @@ def _verdict(samples: list[dict[str, Any]]) -> dict[str, Any]:
 def _markdown(result: dict[str, Any]) -> str:
     rows = [
         ["requests answered", f"{result['requests']:,}"],
-        ["not answered with 200", f"{result['not_ok']:,}"],
-        ["PSS in the second tenth of the run, MB", number(result["pss_early_mb"], 4)],
-        ["PSS in the last tenth, MB", number(result["pss_late_mb"], 4)],
-        ["highest PSS, MB", number(result["pss_most_mb"], 4)],
+        ["refused with 429 or 503", f"{result['refused']:,}"],
+        ["failed", f"{result['failed']:,}"],
+        ["allocated in the second tenth of the run, MB", number(result["early_mb"], 4)],
+        ["allocated in the last tenth, MB", number(result["late_mb"], 4)],
+        ["most ever allocated, MB", number(result["most_mb"], 4)],
+        ["highest RSS, MB", number(result["rss_most_mb"], 4)],
         ["median p99 of ten seconds, ms", number(result["p99_ms"])],
         [f"memory flat (at most {GROWTH:.0%} more)", "yes" if result["flat"] else "no"],
     ]
