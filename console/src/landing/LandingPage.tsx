@@ -1,4 +1,4 @@
-import { Anchor, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { Anchor, Box, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { Suspense } from 'react';
 import { Link } from 'react-router';
 
@@ -34,7 +34,11 @@ export function Component() {
         )}
         {tiles.length === 1 && <FromCode />}
       </SimpleGrid>
-      {tiles.length !== 1 && <FromCode />}
+      {tiles.length !== 1 && (
+        <Box mt={{ base: 'lg', lg: 'xl' }}>
+          <FromCode />
+        </Box>
+      )}
       <RoomList rooms={[...visible].sort((one, other) => one.group.localeCompare(other.group))} />
     </>
   );

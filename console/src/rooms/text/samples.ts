@@ -2,7 +2,7 @@
 export const SAMPLES: readonly { readonly name: string; readonly text: string }[] = [
   {
     name: 'A good evening',
-    text: 'We stayed three hours longer than planned and nobody wanted to leave.',
+    text: 'We stayed three hours longer than planned and loved every minute.',
   },
   {
     name: 'A plain notice',
