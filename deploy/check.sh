@@ -68,15 +68,17 @@ pod run -d --name "$prefix-model-server" --network none "${hardened[@]}" \
   -e "DISCERN_MODEL_SERVER_TOKEN=$model_token" discern-model-server > /dev/null
 owner=$(pod inspect -f '{{.State.Pid}}' "$prefix-model-server")
 within() { nsenter -t "$owner" -n -- "$@"; }
+# Without a function between, so that $! is the program itself and not a shell around it.
+enter=(nsenter -t "$owner" -n --)
 
 say "PostgreSQL and Redis on that loopback"
 mkdir "$work/postgres" && chown postgres "$work/postgres"
 setpriv --reuid postgres --regid postgres --clear-groups \
   "$postgres_bin/initdb" -D "$work/postgres" -U discern -A trust > "$work/initdb.log"
-within setpriv --reuid postgres --regid postgres --clear-groups \
+"${enter[@]}" setpriv --reuid postgres --regid postgres --clear-groups \
   "$postgres_bin/postgres" -D "$work/postgres" -k "$work/postgres" > "$work/postgres.log" 2>&1 &
 programs+=($!)
-within redis-server --port 6379 --save '' --dir "$work" > "$work/redis.log" 2>&1 &
+"${enter[@]}" redis-server --port 6379 --save '' --dir "$work" > "$work/redis.log" 2>&1 &
 programs+=($!)
 for _ in $(seq 50); do
   within "$postgres_bin/createdb" -h 127.0.0.1 -U discern discern 2> /dev/null && break
@@ -97,7 +99,7 @@ printf %s "$metrics_token" > "$work/web-token"
 printf %s "$model_token" > "$work/model-server-token"
 sed -e "s#/tmp/#$work/#; s#web:8000#127.0.0.1:8000#; s#model-server:8600#127.0.0.1:8600#; s#5s#1s#; s#4s#1s#" \
   deploy/prometheus/prometheus.yaml > "$work/prometheus.yaml"
-within prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/numbers" \
+"${enter[@]}" prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/numbers" \
   > "$work/prometheus.log" 2>&1 &
 programs+=($!)
 
