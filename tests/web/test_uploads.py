@@ -9,6 +9,7 @@ import uuid
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from tests.fakes.pictures import PictureEngine, photograph_with_place, picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 API = "/api/v1/uploads"
-TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
+TUS = {"Tus-Resumable": "1.0.0"}
 PART = "application/offset+octet-stream"
 
 
@@ -68,6 +69,17 @@ def stranger() -> Client:
     client = Client()
     client.force_login(User.objects.create_user("eve", password="somebody-else"))
     return client
+
+
+@dataclass
+class NamedFile:
+    """A file whose name reaches the service as the client gave it."""
+
+    name: str | None
+    content: bytes
+
+    def read(self, num_bytes: int = -1) -> bytes:
+        return self.content
 
 
 def send(client: Client, *contents: bytes, name: str = "photo.jpg", **headers: Any) -> Any:
@@ -179,8 +191,7 @@ def test_one_bad_file_does_not_stop_the_good_ones(client: Client) -> None:
 def test_a_name_is_only_ever_shown(
     client: Client, files: Path, owner: User, name: str, shown: str
 ) -> None:
-    file = SimpleUploadedFile("placeholder", picture())
-    file._name = name
+    file = NamedFile(name, picture())
     [row] = services.accept(owner=owner, files=[file]).uploads
     assert row.name == shown
     assert stored(files) == ["original"]
@@ -416,7 +427,7 @@ def test_events_tell_progress_and_end_with_done(client: Client) -> None:
     answered = upload(client)
     response = client.get(answered["links"]["events"])
     assert response["Content-Type"] == "text/event-stream"
-    body = iter(response.streaming_content)
+    body: Iterator[bytes] = iter(response.streaming_content)  # type: ignore[attr-defined]
     assert next(body).startswith(b"retry:")
     first = next(body).decode()
     assert first.startswith("event: progress\n")
@@ -467,21 +478,23 @@ def begin(client: Client, content: bytes, name: str = "photo.jpg") -> str:
         f"{API}/resumable",
         HTTP_UPLOAD_LENGTH=str(len(content)),
         HTTP_UPLOAD_METADATA=f"filename {b64encode(name.encode()).decode()}",
-        **TUS,
+        headers=TUS,
     )
     assert response.status_code == 201, response.content
     return str(response["Location"])
 
 
 def part(client: Client, location: str, offset: int, data: bytes) -> Any:
-    return client.patch(location, data, content_type=PART, HTTP_UPLOAD_OFFSET=str(offset), **TUS)
+    return client.patch(
+        location, data, content_type=PART, HTTP_UPLOAD_OFFSET=str(offset), headers=TUS
+    )
 
 
 def test_a_file_sent_in_parts_becomes_an_upload_with_its_last_byte(client: Client) -> None:
     content = picture("green", size=(640, 480))
     location = begin(client, content)
     assert part(client, location, 0, content[:1000])["Upload-Offset"] == "1000"
-    assert client.head(location, **TUS)["Upload-Offset"] == "1000"
+    assert client.head(location, headers=TUS)["Upload-Offset"] == "1000"
     last = part(client, location, 1000, content[1000:])
     assert last.status_code == 204
     row = Upload.objects.get(pk=last["Discern-Upload"])
@@ -498,14 +511,14 @@ def test_a_part_that_does_not_follow_is_409_and_nothing_is_stored(client: Client
     part(client, location, 0, content[:100])
     response = part(client, location, 50, content[50:])
     assert (response.status_code, response.json()["code"]) == (409, "offset_mismatch")
-    assert client.head(location, **TUS)["Upload-Offset"] == "100"
+    assert client.head(location, headers=TUS)["Upload-Offset"] == "100"
 
 
 def test_a_part_past_the_announced_length_is_413(client: Client) -> None:
     location = begin(client, picture())
     response = part(client, location, 0, picture() + b"more")
     assert response.status_code == 413
-    assert client.head(location, **TUS)["Upload-Offset"] == "0"
+    assert client.head(location, headers=TUS)["Upload-Offset"] == "0"
 
 
 def test_a_resumed_file_that_is_no_picture_is_refused_and_forgotten(client: Client) -> None:
@@ -519,13 +532,13 @@ def test_a_resumable_upload_is_private_expires_and_can_be_given_up(
     client: Client, stranger: Client
 ) -> None:
     location = begin(client, picture())
-    assert stranger.head(location, **TUS).status_code == 404
+    assert stranger.head(location, headers=TUS).status_code == 404
     assert part(stranger, location, 0, b"x").status_code == 404
-    assert client.delete(location, **TUS).status_code == 204
-    assert client.head(location, **TUS).status_code == 404
+    assert client.delete(location, headers=TUS).status_code == 204
+    assert client.head(location, headers=TUS).status_code == 404
     location = begin(client, picture())
     ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
-    assert client.head(location, **TUS).status_code == 404
+    assert client.head(location, headers=TUS).status_code == 404
     assert housekeeping.clean()["unfinished uploads"] == 1
 
 
@@ -539,7 +552,7 @@ def test_the_protocol_s_version_is_asked_for_and_stated(client: Client) -> None:
 
 @pytest.mark.parametrize("length", ["", "0", "-5", "x", str(10**12)])
 def test_an_impossible_length_is_refused(client: Client, length: str) -> None:
-    response = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH=length, **TUS)
+    response = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH=length, headers=TUS)
     assert 400 <= response.status_code < 500
     assert response.json()["field"] == "Upload-Length"
 
@@ -565,7 +578,7 @@ def test_the_row_and_its_message_wait_for_the_transaction_to_commit(owner: User)
 
     def accept_and_fail() -> None:
         with transaction.atomic():
-            services.accept(owner=owner, files=[SimpleUploadedFile("a.jpg", picture())])
+            services.accept(owner=owner, files=[NamedFile("a.jpg", picture())])
             raise RuntimeError("changed my mind")
 
     with pytest.raises(RuntimeError, match="changed my mind"):

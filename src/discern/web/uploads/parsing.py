@@ -61,6 +61,6 @@ class PartParser(BaseParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> bytes:
+    ) -> Any:
         meta = (parser_context or {})["request"].META
         return read_body(stream, headers=meta, limit=MAX_PART_BYTES)

@@ -27,7 +27,7 @@ class BoxSerializer(serializers.Serializer[Any]):
 
 
 class DetectedObjectSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     score = serializers.FloatField(help_text="0 to 1; not a calibrated probability.")
     box = BoxSerializer()
 
@@ -58,7 +58,7 @@ class TextSerializer(serializers.Serializer[Any]):
 
 
 class PictureMoodSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     score = serializers.FloatField()
     scores = serializers.DictField(child=serializers.FloatField())
     model = ModelRefSerializer()

@@ -38,8 +38,8 @@ MAX_KEY_CHARS: Final = 255
 class Incoming(Protocol):
     """A file as a form brings it."""
 
-    name: str | None
-    size: int | None
+    @property
+    def name(self) -> str | None: ...
 
     def read(self, num_bytes: int = ...) -> bytes: ...
 

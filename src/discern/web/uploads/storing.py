@@ -21,7 +21,7 @@ class DurableFileSystemStorage(FileSystemStorage):
     """A folder whose files are on the disk, and not only in its cache, when ``save`` returns."""
 
     def _save(self, name: str, content: Any) -> str:
-        saved = cast(str, super()._save(name, content))
+        saved = cast(str, super()._save(name, content))  # type: ignore[misc]
         path = self.path(saved)
         try:
             _sync(path)
