@@ -1,7 +1,7 @@
 """What this machine can do at most in one process: no server, everything batched, both cores.
 
-``python -m benchmarks.ceiling SECONDS`` prints texts per second for each kind of text: one session
-of one thread on each core, texts tokenized in the same threads, the best of several batch sizes.
+``python -m benchmarks.ceiling SECONDS`` prints what each kind of text allows: one session of one
+thread on each core, texts tokenized in the same threads, several batch sizes.
 Texts are taken 64 at a time and sorted by length within those, as the best batcher could do that
 has 64 clients waiting.
 """
@@ -25,14 +25,14 @@ WAITING: Final = 64
 
 
 def measure(seconds: float) -> dict[str, Any]:
-    """For each kind, texts/s by batch size; ``seconds`` is for one kind. ``answer`` is what
-    the model says of the text that every server is asked first."""
+    """For each kind and batch size, texts/s and processor milliseconds a text; ``seconds`` is for
+    one kind. ``answer`` is what the model says of the text that every server is asked first."""
     models = [Sentiment(1) for _ in range(len(os.sched_getaffinity(0)))]
     result: dict[str, Any] = {"answer": models[0].analyze([ASKED])[0]}
     for kind in KINDS:
         items = texts(kind, model_folder() / "tokenizer.json")
         result[kind] = {
-            str(size): round(_rate(models, _batches(items, size), seconds / len(BATCHES)), 1)
+            str(size): _rate(models, _batches(items, size), seconds / len(BATCHES))
             for size in BATCHES
         }
     return result
@@ -46,7 +46,9 @@ def _batches(items: Sequence[str], size: int) -> list[list[str]]:
     return batches
 
 
-def _rate(models: Sequence[Sentiment], batches: Sequence[list[str]], seconds: float) -> float:
+def _rate(
+    models: Sequence[Sentiment], batches: Sequence[list[str]], seconds: float
+) -> dict[str, float]:
     done = [0] * len(models)
     end = time.perf_counter() + seconds
 
@@ -58,13 +60,17 @@ def _rate(models: Sequence[Sentiment], batches: Sequence[list[str]], seconds: fl
             done[index] += len(batch)
             at += 1
 
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     threads = [threading.Thread(target=work, args=(index,)) for index in range(len(models))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(done) / (time.perf_counter() - began)
+    took, used = time.perf_counter() - began, time.process_time() - cpu
+    return {
+        "texts_per_s": round(sum(done) / took, 1),
+        "cpu_ms": round(used / max(sum(done), 1) * 1000, 3),
+    }
 
 
 if __name__ == "__main__":

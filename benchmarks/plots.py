@@ -37,7 +37,7 @@ def serving(result: dict[str, Any], path: Path) -> None:
     )
     for axes, kind in zip(panels[0], kinds, strict=True):
         _panel(axes, {name: servers[name] for name in names}, kind)
-        _ceiling(axes, result["ceiling_texts_per_s"][kind])
+        _ceiling(axes, result["ceiling"][kind]["texts_per_s"])
     figure.suptitle("Requests per second with 64 clients (in brackets: p99)", fontsize=11)
     _save(plt, figure, path)
 

@@ -25,12 +25,15 @@ def ratios(result: dict[str, Any]) -> dict[str, Any]:
             theirs = servers[best]["cells"][cell]
             entry["best_peer"] = best
             entry["times_best_peer"] = _ratio(ours, theirs)
+            entry["cpu_of_best_peer"] = _cpu_ratio(theirs, ours)
             entry["p99_ms"] = [ours["p99_ms"], theirs["p99_ms"]]
         if int(clients) in BUSY:
-            ceiling = {"requests_per_s": result["ceiling_texts_per_s"][kind]}
+            ceiling = _as_cell(result["ceiling"][kind])
             entry["of_ceiling"] = _ratio(ours, ceiling)
+            entry["of_ceiling_by_cpu"] = _cpu_ratio(ceiling, ours)
             if WEB in servers:
                 entry["web_of_ceiling"] = _ratio(servers[WEB]["cells"][cell], ceiling)
+                entry["web_of_ceiling_by_cpu"] = _cpu_ratio(ceiling, servers[WEB]["cells"][cell])
         for name in servers:
             if name.startswith("blog") and cell in servers[name]["cells"]:
                 entry[f"times_{name}"] = _ratio(ours, servers[name]["cells"][cell])
@@ -54,16 +57,28 @@ def _ratio(first: dict[str, Any], second: dict[str, Any]) -> float | None:
     return round(float(first["requests_per_s"]) / float(second["requests_per_s"]), 3)
 
 
+def _cpu_ratio(first: dict[str, Any], second: dict[str, Any]) -> float | None:
+    """How many times the processor time of ``second`` a request of ``first`` takes."""
+    if not first["server_cpu_ms"] or not second["server_cpu_ms"]:
+        return None
+    return round(float(first["server_cpu_ms"]) / float(second["server_cpu_ms"]), 3)
+
+
+def _as_cell(ceiling: dict[str, Any]) -> dict[str, Any]:
+    return {"requests_per_s": ceiling["texts_per_s"], "server_cpu_ms": ceiling["cpu_ms"]}
+
+
 def markdown(result: dict[str, Any]) -> str:
     """The whole result for a reader."""
     parts = ["# Serving the sentiment model", sentence(result["provenance"]), _METHOD]
     kinds = {cell.partition("-")[0]: None for cell in _cells(result)}
     for kind in kinds:
-        ceiling = number(result["ceiling_texts_per_s"][kind])
+        ceiling = result["ceiling"][kind]
         parts += [
             f"## {kind.capitalize()} texts",
             f"Requests per second / p99 in milliseconds, by number of clients. In-process ceiling: "
-            f"{ceiling} texts per second.",
+            f"{number(ceiling['texts_per_s'])} texts per second at {number(ceiling['cpu_ms'])} ms "
+            f"of CPU each, {ceiling['batch']} at a time.",
             _rates(result, kind),
         ]
     parts += ["## What it costs", _costs(result), "## Ratios", _ratio_table(result)]
@@ -135,12 +150,20 @@ def _ratio_table(result: dict[str, Any]) -> str:
                 entry.get("best_peer", "-"),
                 number(entry.get("times_best_peer")),
                 p99 or "-",
-                number(entry.get("of_ceiling")),
-                number(entry.get("web_of_ceiling")),
+                number(entry.get("cpu_of_best_peer")),
+                _both(entry, "of_ceiling"),
+                _both(entry, "web_of_ceiling"),
                 number(entry.get("times_blog")),
                 number(entry.get("times_blog-pinned")),
             ]
         )
-    head = ["texts", "best peer", "times its requests/s", "p99, ms", "of the ceiling"]
-    head += ["web API of the ceiling", "times the blog", "times the blog, threads pinned"]
+    head = ["texts", "best peer", "times its requests/s", "p99, ms", "its CPU time to ours"]
+    head += ["of the ceiling (by CPU)", "web API of the ceiling (by CPU)"]
+    head += ["times the blog", "times the blog, threads pinned"]
     return table(head, rows)
+
+
+def _both(entry: dict[str, Any], name: str) -> str:
+    if name not in entry:
+        return "-"
+    return f"{number(entry[name])} ({number(entry[f'{name}_by_cpu'])})"
