@@ -311,7 +311,7 @@ def test_the_demo_library_is_learned_and_explained(
     monkeypatch.setattr(lists, "get_engine", lambda: MeteredEngine(engine))
     try:
         liked = Content.objects.filter(category="Space").values_list("external_id", flat=True)
-            like(api, "anna", *liked[:8])
+        like(api, "anna", *liked[:8])
         answer = api.get(f"{API}/recommendations?person=anna&n=10&exploration=0").json()
         assert answer["source"] == "model"
         reasons = [item["reason"] for item in answer["items"]]

@@ -17,10 +17,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from discern.recommendations.fit import assemble, gram_of, ridges
+from discern.recommendations.fit import gram_of, popularity_scale, ridges, typical_largest
 from discern.recommendations.gram import Floats, Gram, Indices
 from discern.recommendations.metrics import HeldOut, hits_of, ndcg, top_columns
-from discern.recommendations.model import Model, Scorer
+from discern.recommendations.model import prior_share, short_share
 from discern.recommendations.settings import Settings, neighbours_for
 from discern.recommendations.solve import Ridge, solve_columns, to_rows
 from discern.recommendations.split import SEED, Fold, shorten
@@ -45,6 +45,7 @@ class _Search:
     deadline: float
     report: Report
     columns: NDArray[np.int64]
+    grace: float = 0.0
     tried: dict[Settings, float] = field(default_factory=dict)
     gram_key: tuple[float, float] | None = None
     gram: Gram | None = None
@@ -71,8 +72,9 @@ def tune(
 ) -> tuple[Settings, float]:
     """Settings for data like ``fold.train``, and the held-out NDCG they reached on the sample.
 
-    ``seconds`` bounds the search: no comparison begins after them. The same data and number of
-    comparisons give the same settings.
+    ``seconds`` bounds the search: no comparison of weights begins after them, and none of what
+    needs no new weights (short histories, popularity) after half as long again. The same data and
+    number of comparisons give the same settings.
     """
     size = fold.train.shape[1]
     search = _Search(
@@ -81,8 +83,11 @@ def tune(
         deadline=time.perf_counter() + seconds,
         report=report or (lambda _line: None),
         columns=_sample(fold.train),
+        grace=seconds / 2,
     )
-    begin = start or Settings(content_weight=0.5 if features is not None else 0.0)
+    # Words steady the weights as a ridge does: without them it must be larger.
+    alone = Settings(ridge=120.0, content_weight=0.0)
+    begin = start or (alone if features is None else Settings())
     best = _climb(search, replace(begin, neighbours=min(SEARCH_NEIGHBOURS, max(size - 1, 1))))
     settings = _tune_short(search, best[1])
     return replace(settings, neighbours=neighbours_for(size)), best[0]
@@ -216,9 +221,13 @@ def _tune_short(search: _Search, best: Settings) -> Settings:
     long, *short = solve_columns(gram, search.columns, near, wanted)
     parts = _Parts(search, near, long, dict(zip(SHORT_DROPOUTS, short, strict=True)))
     best = candidates[0]
-    for moves in (_popularity_moves, _short_moves, _prior_moves, _short_moves):
-        candidates = moves(best)
-        best = max(((parts.quality(item), item) for item in candidates), key=_score)[1]
+    for moves in (_popularity_moves, _short_moves, _prior_moves):
+        scored = [(parts.quality(best), best)]
+        for candidate in moves(best):
+            if time.perf_counter() > search.deadline + search.grace:
+                break
+            scored.append((parts.quality(candidate), candidate))
+        best = max(scored, key=_score)[1]
         search.report(f"short histories: {best}")
     return best
 
@@ -245,9 +254,17 @@ class _Parts:
     def __init__(
         self, search: _Search, near: Indices, long: Floats, short: dict[float, Floats]
     ) -> None:
-        self._search, self._near, self._long, self._short = search, near, long, short
-        train = search.fold.train
+        train, columns = search.fold.train, search.columns
+
+        def rows(weights: Floats) -> sp.csr_matrix:
+            return to_rows(columns, near, weights, train.shape[1])[:, columns].tocsr()
+
+        self._search = search
+        self._long = rows(long)
+        self._short = {dropout: rows(weights) for dropout, weights in short.items()}
         self._popularity: Floats = np.asarray((train > 0).sum(axis=0), dtype=np.float32).ravel()
+        top = max(float(self._popularity.max(initial=0.0)), 1.0)
+        self._share: Floats = self._popularity[columns] / np.float32(top)
         held = search.fold.held_out
         self._masked = held.history[:, search.columns].tocsr()
         self._targets = held.targets[:, search.columns].tocsr()
@@ -256,11 +273,13 @@ class _Parts:
         self._depths = [max(5, round(20 * share)), max(10, round(100 * share))]
 
     def quality(self, settings: Settings) -> float:
-        scorer = Scorer(self._model(settings))
-        columns = self._search.columns
+        scale = popularity_scale(self._popularity, settings.popularity_exponent)
+        scale = scale[self._search.columns]
+        prior = settings.prior * typical_largest(self._long) * self._share
+        short = self._short[settings.short_dropout]
         figures = [
             _mean_ndcg(
-                lambda rows, history=history: scorer(history[rows])[:, columns],  # type: ignore[misc]
+                _Blend(history, self._long, short, settings.short_history, scale, prior),
                 self._masked,
                 self._targets,
                 self._depths,
@@ -269,8 +288,23 @@ class _Parts:
         ]
         return figures[0] + float(np.mean(figures[1:]))
 
-    def _model(self, settings: Settings) -> Model:
-        columns, size = self._search.columns, self._search.fold.train.shape[1]
-        long = to_rows(columns, self._near, self._long, size)
-        short = to_rows(columns, self._near, self._short[settings.short_dropout], size)
-        return assemble([str(i) for i in range(size)], long, short.data, self._popularity, settings)
+
+@dataclass(slots=True)
+class _Blend:
+    """Scores of the sampled columns for a slice of people, as a model of these parts would."""
+
+    history: sp.csr_matrix
+    long: sp.csr_matrix
+    short: sp.csr_matrix
+    short_history: float
+    scale: Floats
+    prior: Floats
+
+    def __call__(self, rows: slice) -> Floats:
+        part = self.history[rows]
+        length = np.diff(part.indptr).astype(np.float64)
+        share = short_share(length, self.short_history)[:, None]
+        long = np.asarray((part @ self.long).todense()) * (1 - share)
+        short = np.asarray((part @ self.short).todense()) * share
+        prior = prior_share(length)[:, None] * self.prior
+        return np.asarray((long + short) * self.scale + prior, dtype=np.float32)
