@@ -244,10 +244,10 @@ def _explain(cause: int | str, limits: ImageLimits) -> DiscernError:
             limit=limits.cpu_s,
         )
     if cause == "clock":
-        return TooLarge(
-            f"'{FIELD}' takes more than {limits.wall_s:g} s to decode.",
-            field=FIELD,
-            limit=limits.wall_s,
+        # Its processor time is limited to much less: the machine is busy, the picture is innocent.
+        return Overloaded(
+            f"A picture could not be decoded within {limits.wall_s:g} s; try again shortly.",
+            retry_after_s=1,
         )
     if isinstance(cause, int) and cause < 0:
         return CorruptMedia(f"'{FIELD}' makes its decoder fail.", field=FIELD)
