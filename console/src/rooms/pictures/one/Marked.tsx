@@ -5,6 +5,9 @@ import { type Found, lookOf, share } from '../boxes';
 import type { Upload } from '../uploads';
 import classes from './Marked.module.css';
 
+/** More captions than this hide the picture; pointing at an object shows its own. */
+const MOST_CAPTIONS = 10;
+
 interface Props {
   readonly upload: Upload;
   readonly objects: readonly Found[];
@@ -42,25 +45,16 @@ export function Marked({ upload, objects, pointed, withText }: Props) {
           <Box key={place} found={found} quiet={pointed !== null && pointed !== found} />
         ))}
       </svg>
-      {objects.map((found, place) => (
-        <Caption
-          key={place}
-          found={found}
-          width={width}
-          height={height}
-          quiet={pointed !== null && pointed !== found}
-        />
-      ))}
+      {objects
+        .filter((found, place) => (pointed === null ? place < MOST_CAPTIONS : found === pointed))
+        .map((found, place) => (
+          <Caption key={place} found={found} width={width} height={height} />
+        ))}
     </figure>
   );
 }
 
-interface BoxProps {
-  readonly found: Found;
-  readonly quiet: boolean;
-}
-
-function Box({ found, quiet }: BoxProps) {
+function Box({ found, quiet }: { readonly found: Found; readonly quiet: boolean }) {
   const { xmin, ymin, xmax, ymax } = found.box;
   const place = { x: xmin, y: ymin, width: xmax - xmin, height: ymax - ymin };
   return (
@@ -71,13 +65,19 @@ function Box({ found, quiet }: BoxProps) {
   );
 }
 
-function Caption({ found, width, height, quiet }: BoxProps & { width: number; height: number }) {
+interface CaptionProps {
+  readonly found: Found;
+  /** Of the picture, in pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
+function Caption({ found, width, height }: CaptionProps) {
   const { line, ink } = lookOf(found.label);
   return (
     <span
       aria-hidden="true"
       className={classes.caption}
-      data-quiet={quiet}
       style={{
         left: share(found.box.xmin, width),
         top: share(found.box.ymin, height),

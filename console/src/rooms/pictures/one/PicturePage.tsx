@@ -33,6 +33,7 @@ export function Component() {
 }
 
 function Picture({ id }: { readonly id: string }) {
+  const [least, setLeast] = useState(DEFAULT_LEAST);
   const { data: upload, error, isPending, refetch } = useQuery(uploadOf(id));
   if (isPending) return <PageSkeleton />;
   if (upload === undefined) {
@@ -47,7 +48,7 @@ function Picture({ id }: { readonly id: string }) {
     <>
       <Follow uploads={[upload]} />
       <Back />
-      <PageHeader title={upload.name} lead={describe(upload)} actions={<Actions upload={upload} />} />
+      <PageHeader title={upload.name} lead={describe(upload)} actions={<Actions upload={upload} least={least} />} />
       <VisuallyHidden role="status">{isRunning(upload) ? doing(upload) : ''}</VisuallyHidden>
       <Stack gap="xl">
         {error !== null && (
@@ -58,14 +59,19 @@ function Picture({ id }: { readonly id: string }) {
           />
         )}
         <Underway upload={upload} />
-        <Result upload={upload} />
+        <Result upload={upload} least={least} onLeast={setLeast} />
       </Stack>
     </>
   );
 }
 
-function Result({ upload }: { readonly upload: Upload }) {
-  const [least, setLeast] = useState(DEFAULT_LEAST);
+interface ResultProps {
+  readonly upload: Upload;
+  readonly least: number;
+  readonly onLeast: (least: number) => void;
+}
+
+function Result({ upload, least, onLeast }: ResultProps) {
   const [pointed, setPointed] = useState<Found | null>(null);
   const [outlined, setOutlined] = useState(true);
   const objects = shown(upload.objects?.objects ?? [], least);
@@ -78,7 +84,7 @@ function Result({ upload }: { readonly upload: Upload }) {
             result={upload.objects}
             objects={objects}
             least={least}
-            onLeast={setLeast}
+            onLeast={onLeast}
             pointed={pointed}
             onPoint={setPointed}
           />
@@ -107,7 +113,7 @@ function Back() {
   );
 }
 
-function Actions({ upload }: { readonly upload: Upload }) {
+function Actions({ upload, least }: Omit<ResultProps, 'onLeast'>) {
   const [asking, setAsking] = useState(false);
   const remove = useDeleteUpload();
   const navigate = useNavigate();
@@ -127,7 +133,7 @@ function Actions({ upload }: { readonly upload: Upload }) {
       {upload.state === 'done' && upload.links.annotated !== null && (
         <Button
           component="a"
-          href={upload.links.annotated}
+          href={`${upload.links.annotated}?threshold=${least}`}
           download={`${upload.name}.png`}
           variant="default"
           leftSection={<IconDownload size={17} stroke={1.6} />}

@@ -1,2 +1,2 @@
-/** From this score on an object is shown at first; the server's own drawings begin there too. */
-export const DEFAULT_LEAST = 0.3;
+/** From this score on an object is shown at first: fewer boxes, and nearly all of them right. */
+export const DEFAULT_LEAST = 0.45;
