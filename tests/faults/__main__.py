@@ -61,8 +61,8 @@ def main() -> int:
             row = run(carrier, database, options)
             rows.append(row)
             print(json.dumps(row), flush=True)
-    if given.write:
-        write(rows)
+            if given.write:
+                write(rows, options)
     bad = sum(row["lost"] + row["doubled"] + row["wrong"] + row["unfinished"] for row in rows)
     return 1 if bad or any(row["accepted"] != options.uploads for row in rows) else 0
 
@@ -174,19 +174,25 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-def write(rows: list[dict[str, Any]]) -> None:
+def write(rows: list[dict[str, Any]], options: Options) -> None:
     """The table, as data and to read."""
-    command = "make faults"
+    command = f"python -m tests.faults --uploads {options.uploads} --kills {options.kills}"
     RESULTS.mkdir(parents=True, exist_ok=True)
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-    report = {"command": command, "machine": machine, "date": time.strftime("%F"), "runs": rows}
+    report = {
+        "command": command,
+        "machine": machine,
+        "date": time.strftime("%F"),
+        "load": os.getloadavg(),
+        "runs": rows,
+    }
     (RESULTS / "faults.json").write_text(json.dumps(report, indent=1) + "\n")
     names = ("accepted", "done", "failed", "dead", "lost", "doubled", "wrong")
     lines = [
         "# Faults",
         "",
-        f"`{command}`, {machine}, {report['date']}. Each row: uploads while everything named was "
-        "killed; `dead` after one retry by hand of those set aside.",
+        f"`{command}`, {machine}, {report['date']}. Each row is a run of its own: uploads while "
+        "everything named was killed; `dead` after one retry by hand of those set aside.",
         "",
         "| carrier | database | " + " | ".join(names) + " | faults | seconds |",
         "|" + "---|" * (len(names) + 4),
