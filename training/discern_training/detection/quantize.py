@@ -32,7 +32,7 @@ from discern.vision.detectors.prepare import prepare
 from discern.vision.images import open_image
 
 
-class Photographs(CalibrationDataReader):  # type: ignore[misc]
+class Photographs(CalibrationDataReader):
     """Feeds photographs as the detector's own preparation makes them."""
 
     def __init__(self, detector: Detector, paths: Sequence[Path]) -> None:

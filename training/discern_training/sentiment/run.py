@@ -49,11 +49,14 @@ def export_run(
     run: Path, data: Path, source: Path | None, output: Path, version: str
 ) -> dict[str, Any]:
     """Makes the bundle of a run's averaged weights; figures also go to ``run/metrics.json``."""
-    folder = pretrained.find(source)
+    tokenizer = _tokenizer(pretrained.find(source))
     state = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
-    sharing.spread(state["words.weight"], swaps.shared_rows(_tokenizer(folder)))
+    sharing.spread(state["words.weight"], swaps.shared_rows(tokenizer))
     arrays = {key: value.numpy() for key, value in state.items()}
-    figures = export(arrays, folder / "tokenizer.json", data, output, version)
+    arrays["words.weight"] = swaps.join(tokenizer, arrays["words.weight"])
+    joined = run / "tokenizer.json"
+    tokenizer.save(str(joined), pretty=False)
+    figures = export(arrays, joined, data, output, version)
     save_metrics(figures, run / "metrics.json")
     return figures
 

@@ -14,9 +14,12 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from tokenizers import Tokenizer
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import AddedToken, Tokenizer
 
 _LEXICON = Path(__file__).parent / "lexicon" / "identity.toml"
+_JOINED = Path(__file__).parent / "lexicon" / "joined.toml"
 
 
 @cache
@@ -82,3 +85,49 @@ def shared_rows(tokenizer: Tokenizer) -> list[list[int]]:
         if len(ids) == 1 and tokenizer.id_to_token(ids[0]) == word:
             rows.setdefault(group, []).append(ids[0])
     return [sorted(set(ids)) for ids in rows.values() if len(ids) > 1]
+
+
+def join(tokenizer: Tokenizer, table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Extends the sharing to the words of ``joined.toml`` and to shared words of several pieces.
+
+    Words of one token get their group's vector; the others are added to ``tokenizer`` as tokens
+    of their own, so that "South Korea" reads like any other country. ``table`` is the word table
+    [tokens, width], whose groups already share; returns it with the changes and the new rows.
+    """
+    first = _first_tokens(tokenizer)
+    table = table.copy()
+    added: dict[str, int] = {}
+    for word, group in _joining():
+        spelled = tokenizer.normalizer.normalize_str(word)
+        ids = tokenizer.encode(spelled, add_special_tokens=False).ids
+        if len(ids) == 1:
+            table[ids[0]] = table[first[group]]
+        else:
+            added.setdefault(spelled, first[group])
+    tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in added])
+    rows = np.concatenate([table, table[list(added.values())]])
+    if tokenizer.get_vocab_size() != len(rows):
+        raise ValueError(f"{tokenizer.get_vocab_size()} tokens, but {len(rows)} rows")
+    return rows
+
+
+def _joining() -> list[tuple[str, str]]:
+    """(word, group whose embedding it gets) of every word to join; a word in two groups counts
+    in the first, the shared ones first."""
+    joined = tomllib.loads(_JOINED.read_text(encoding="utf-8"))
+    found = dict(_homes())
+    for group, words in joined["words"].items():
+        for word in words:
+            found.setdefault(word, group)
+    merge = joined["merge"]
+    return [(word, merge.get(group, group)) for word, group in found.items()]
+
+
+def _first_tokens(tokenizer: Tokenizer) -> dict[str, int]:
+    """Group to the token whose embedding the group shares."""
+    first: dict[str, int] = {}
+    for word, group in _homes().items():
+        ids = tokenizer.encode(word, add_special_tokens=False).ids
+        if len(ids) == 1:
+            first[group] = min(first.get(group, ids[0]), ids[0])
+    return first
