@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import signal
 import subprocess
 import sys
 import time
@@ -58,9 +59,14 @@ def run(benchmark: Benchmark, options: list[str]) -> int:
     print(f"\n==> {benchmark.name}: {benchmark.title}", flush=True)
     began = time.monotonic()
     program = f"import sys; from benchmarks.{benchmark.name} import main; sys.exit(main())"
-    status = subprocess.run([sys.executable, "-c", program, *options], cwd=ROOT, check=False)
+    with subprocess.Popen([sys.executable, "-c", program, *options], cwd=ROOT) as process:
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()  # it stops its servers, which a Popen's own end would not wait for
+            raise
     print(f"==> {benchmark.name}: {time.monotonic() - began:.0f} s", flush=True)
-    return status.returncode
+    return status
 
 
 def main() -> int:
@@ -79,6 +85,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(found)}")
     names = arguments.names or [each.name for each in found.values() if not each.by_name_only]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     failed = [name for name in names if run(found[name], options)]
     if failed:
         print(f"Failed: {', '.join(failed)}", file=sys.stderr)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks import plots
 from benchmarks.environments import PEERS, ROOT, python_of
 from benchmarks.machine import command_line, provenance, sentence
-from benchmarks.processes import adopt_orphans
+from benchmarks.processes import adopt_orphans, end_in_order
 from benchmarks.report import folder, middle, number, table, write
 from benchmarks.servers import blog_servers, model_folder, own_servers
 from benchmarks.texts import texts
@@ -42,6 +42,7 @@ def main() -> int:
     quick = parser.parse_args().quick
     rounds, seconds = (1, 0.5) if quick else (2, 1.5)
     adopt_orphans()
+    end_in_order()
     result: dict[str, Any] = {"provenance": provenance(command_line("decomposition"))}
     python = python_of("blog")
     if not (CACHE / "int8" / "model.onnx").exists():

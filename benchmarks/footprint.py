@@ -12,7 +12,14 @@ from typing import Any, Final
 
 from benchmarks.environments import ROOT
 from benchmarks.machine import command_line, provenance, sentence
-from benchmarks.processes import Memory, Running, ServerEnded, adopt_orphans, free_port
+from benchmarks.processes import (
+    Memory,
+    Running,
+    ServerEnded,
+    adopt_orphans,
+    end_in_order,
+    free_port,
+)
 from benchmarks.report import middle, number, table, write
 from benchmarks.servers import Server, own_servers
 from benchmarks.visit import START_TIMEOUT_S, visit
@@ -27,6 +34,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a small run that proves nothing")
     quick = parser.parse_args().quick
     adopt_orphans()
+    end_in_order()
     result: dict[str, Any] = {"provenance": provenance(command_line("footprint"))}
     rounds = 1 if quick else 3
     result["servers"] = {

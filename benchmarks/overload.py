@@ -7,7 +7,7 @@ import sys
 from typing import Any, Final
 
 from benchmarks.machine import command_line, provenance, sentence
-from benchmarks.processes import adopt_orphans
+from benchmarks.processes import adopt_orphans, end_in_order
 from benchmarks.report import middle, number, table, write
 from benchmarks.servers import own_servers
 from benchmarks.visit import Visit, visit
@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--server", default="discern", help="discern or discern-web")
     arguments = parser.parse_args()
     adopt_orphans()
+    end_in_order()
     server = next(each for each in own_servers() if each.name == arguments.server)
     # What the server promises: work that would wait longer is refused.
     bound_s = load_settings().max_wait_s

@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks import plots, serving_report
 from benchmarks.environments import ROOT
 from benchmarks.machine import command_line, provenance
-from benchmarks.processes import ServerEnded, adopt_orphans
+from benchmarks.processes import ServerEnded, adopt_orphans, end_in_order
 from benchmarks.report import folder, middle, write
 from benchmarks.servers import (
     Server,
@@ -60,6 +60,7 @@ def main() -> int:
     if arguments.rounds:
         plan = replace(plan, rounds=arguments.rounds)
     adopt_orphans()
+    end_in_order()
     servers = own_servers() + peer_servers() + blog_servers()
     if arguments.servers:
         servers = [each for each in servers if each.name in arguments.servers.split(",")]

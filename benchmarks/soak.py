@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from benchmarks import plots
 from benchmarks.machine import command_line, provenance, sentence
-from benchmarks.processes import adopt_orphans
+from benchmarks.processes import adopt_orphans, end_in_order
 from benchmarks.report import folder, middle, number, table, write
 from benchmarks.servers import own_servers
 from benchmarks.visit import visit
@@ -32,6 +32,7 @@ def main() -> int:
     arguments = parser.parse_args()
     minutes = 1.0 if arguments.quick else arguments.minutes
     adopt_orphans()
+    end_in_order()
     result: dict[str, Any] = {"provenance": provenance(command_line("soak"))}
     server = next(each for each in own_servers() if each.name == arguments.server)
     result |= {"server": server.title, "minutes": minutes, "rate": arguments.rate}

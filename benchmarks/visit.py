@@ -18,7 +18,7 @@ from benchmarks.processes import Running, ServerEnded, free_port, loopback_only
 from benchmarks.servers import ASKED, Server, model_folder
 from benchmarks.texts import KINDS, texts
 
-START_TIMEOUT_S: Final = 90.0
+START_TIMEOUT_S: Final = 180.0
 _POLL_S: Final = 0.02
 
 
@@ -63,7 +63,7 @@ def visit(server: Server) -> Iterator[Visit]:
     """Starts ``server`` and yields when it has answered once; stops it at the end.
 
     Raises:
-        ServerEnded: it ended or did not answer within 90 s.
+        ServerEnded: it ended or did not answer within 3 minutes.
         PermissionError: it needs a network namespace and this user may not make one.
     """
     with contextlib.ExitStack() as stack:
