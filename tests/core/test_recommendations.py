@@ -395,7 +395,7 @@ def test_short_histories_lean_on_their_own_weights_and_the_prior_fades() -> None
     ratings = _ratings(_interactions())
     model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
     scorer = Scorer(model)
-    nobody = sp.csr_matrix((1, SIZE), dtype=np.float32)
+    nobody = sp.csr_matrix(np.zeros((1, SIZE), dtype=np.float32))
     assert np.allclose(scorer(nobody)[0], model.prior, atol=1e-6)
 
 

@@ -21,7 +21,7 @@ class ContentSerializer(serializers.ModelSerializer[Content]):
 
 
 class ContentBatchSerializer(serializers.Serializer[Any]):
-    contents = ContentSerializer(many=True, max_length=MAX_BATCH)
+    contents = serializers.ListField(child=ContentSerializer(), min_length=1, max_length=MAX_BATCH)
 
 
 class ContentPageSerializer(serializers.Serializer[Any]):
@@ -55,7 +55,9 @@ class InteractionSerializer(serializers.Serializer[Any]):
 
 
 class InteractionBatchSerializer(serializers.Serializer[Any]):
-    interactions = InteractionSerializer(many=True, max_length=MAX_BATCH)
+    interactions = serializers.ListField(
+        child=InteractionSerializer(), min_length=1, max_length=MAX_BATCH
+    )
     impression = serializers.UUIDField(
         required=False, help_text="Of the list that led to these, for its click and like rates."
     )
@@ -108,7 +110,7 @@ class RecommendationModelSerializer(serializers.Serializer[Any]):
 class RecommendationListSerializer(serializers.Serializer[Any]):
     items = RecommendationLineSerializer(many=True)
     model = RecommendationModelSerializer()
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field, as DRF means it
         choices=("model", "precomputed", "newest"),
         help_text="`precomputed`: the model server is away. `newest`: nothing was fitted yet.",
     )

@@ -23,6 +23,7 @@ from discern.recommendations import contract
 from discern.recommendations.contract import Filters
 from discern.recommendations.files import parse_content, parse_interaction
 from discern.web.accounts.authentication import caller
+from discern.web.accounts.models import User
 from discern.web.api.paging import NewestFirst
 from discern.web.api.parsing import json_object
 from discern.web.api.views import ApiView
@@ -72,7 +73,7 @@ class OperatorWrites(Operator):
 def is_operator(request: Request) -> bool:
     """Whether the caller may act for any person."""
     user = request.user
-    return bool(user and user.is_authenticated) and (request.auth is not None or user.is_staff)
+    return isinstance(user, User) and (request.auth is not None or user.is_staff)
 
 
 class ContentsView(ApiView):
@@ -284,10 +285,11 @@ class ImportsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Send a file; it is taken in in the background, and sending it twice is harmless."""
-        file = request.data.get("file")
+        form = request.data if isinstance(request.data, dict) else {}
+        file = form.get("file")
         if not isinstance(file, UploadedFile):
             raise InvalidInput("The form needs a 'file'.", field="file")
-        kind = str(request.data.get("kind", ""))
+        kind = str(form.get("kind", ""))
         job = importing.accept(
             owner=caller(request), kind=kind, content=file.read(), name=file.name or ""
         )
