@@ -151,4 +151,4 @@ def _summary(bundle: Bundle) -> str:
 def _say_active(bundle: Bundle) -> None:
     manifest = bundle.manifest
     click.echo(f"{manifest.task} is now answered by {manifest.name} {manifest.version}.")
-    click.echo("Servers that run take it up within seconds; restart those that do not.")
+    click.echo("`discern up` takes it up at once; send SIGHUP to a model server of its own.")

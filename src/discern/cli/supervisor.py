@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -81,6 +82,13 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """The process id of each program that is running now."""
         return {r.program.name: r.process.pid for r in self._running if r.process is not None}
+
+    def signal(self, name: str, number: int) -> None:
+        """Sends a signal to one program, if it is running."""
+        pid = self.pids().get(name)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _look_after(self, running: _Running) -> None:
         now = time.monotonic()

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import urllib3
@@ -24,6 +24,8 @@ from discern.errors import ConfigurationInvalid, MissingExtra
 DEFAULT_PORT: Final = 8000
 READY_POLL_S: Final = 0.2
 SLOW_START_S: Final = 60.0
+ACTIVATION_POLL_S: Final = 1.0
+MODEL_SERVER: Final = "model-server"
 
 
 @click.command()
@@ -50,8 +52,17 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     supervisor = Supervisor(_programs(environment), say=lambda line: click.echo(line))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.request_stop())
-    address = f"http://{host}:{port}"
-    supervisor.run(_announcer(address, sign_in))
+    announce = _announcer(f"http://{host}:{port}", sign_in)
+    follow = _activation_follower(
+        Path(environment["DISCERN_HOME"]) / "active",
+        lambda: supervisor.signal(MODEL_SERVER, signal.SIGHUP),
+    )
+
+    def tick() -> None:
+        announce()
+        follow()
+
+    supervisor.run(tick)
     click.echo("Stopped.")
 
 
@@ -126,7 +137,7 @@ def _programs(environment: dict[str, str]) -> list[Program]:
     ]
     if "DISCERN_MODEL_SERVER_PORT" in environment:
         command = [python, "-m", "discern.cli", "model-server"]
-        programs.append(Program("model-server", command, environment))
+        programs.append(Program(MODEL_SERVER, command, environment))
     return programs
 
 
@@ -151,6 +162,30 @@ def _announcer(address: str, sign_in: str) -> Callable[[], None]:
         elif now - started > SLOW_START_S and not state["warned"]:
             state["warned"] = True
             click.echo(f"Not ready after {SLOW_START_S:g} s; the lines above may say why.")
+
+    return tick
+
+
+def _activation_follower(folder: Path, reload: Callable[[], None]) -> Callable[[], None]:
+    """Tells the model server when another model was activated: `discern models activate` works
+    in a process of its own and knows of no server."""
+
+    def state() -> tuple[tuple[str, int], ...]:
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted((path.name, path.stat().st_mtime_ns) for path in folder.glob("*.json")))
+
+    seen: dict[str, Any] = {"state": state(), "next": 0.0}
+
+    def tick() -> None:
+        now = time.monotonic()
+        if now < seen["next"]:
+            return
+        seen["next"] = now + ACTIVATION_POLL_S
+        found = state()
+        if found != seen["state"]:
+            seen["state"] = found
+            reload()
 
     return tick
 
