@@ -170,7 +170,7 @@ def test_evaluate_names_the_missing_column(tmp_path: Path) -> None:
 def test_the_shipped_model_is_listed_as_active_and_shows_its_card() -> None:
     rows = json.loads(run("models", "list", "--json").stdout)
     assert any(row["task"] == "sentiment-analysis" and row["active"] for row in rows)
-    assert "Training data" in run("models", "show", "sentiment-en").stdout
+    assert "What it was trained on" in run("models", "show", "sentiment-en").stdout
 
 
 def test_every_command_has_help_that_begins_with_what_it_does() -> None:
