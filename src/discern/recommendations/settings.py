@@ -24,13 +24,13 @@ class Settings:
     """
 
     neighbours: int = 200
-    ridge: float = 10.0
+    ridge: float = 5.0
     dropout: float = 0.5
     short_dropout: float = 0.95
     short_history: float = 12.0
     activity_exponent: float = 0.5
     neighbour_exponent: float = 0.3
-    content_weight: float = 0.5
+    content_weight: float = 1.0
     popularity_exponent: float = 0.0
     prior: float = 0.3
     dense: bool = False
