@@ -134,8 +134,9 @@ def _markdown(result: dict[str, Any]) -> str:
         [
             "# Where the gain over the blog's app comes from",
             sentence(result["provenance"]),
-            "In-process, no server: as many processes of one thread each as there are cores. Each "
-            "step changes one thing; the shares multiply.",
+            "In-process, no server: as many processes of one thread each as there are cores, by "
+            "processor time, so that nothing else that runs counts. Each step changes one thing; "
+            "the shares multiply.",
             table(head, rows),
             f"The two ends as served, {CLIENTS} clients, requests per second:",
             table(["server", "short", "", "long", ""], served),
