@@ -23,6 +23,7 @@ from discern_training.sentiment.spread import Spread, equity_corpus, measure, ow
 
 Rows = list[tuple[str, int]]
 State = Mapping[str, NDArray[Any]]
+_CAUTION: Final = 1.1
 _CARD: Final = Path(__file__).parent / "card.md"
 _FIELDS: Final = {
     "name": "sentiment-en",
@@ -87,14 +88,20 @@ def manifest_fields(**changes: Any) -> dict[str, Any]:
     return {**_FIELDS, "version": "1.0.0", **changes}
 
 
-def calibrated(state: State, folder: Path, sets: Sequence[Rows]) -> dict[str, NDArray[Any]]:
-    """The state with the temperature in its last layer; ``folder`` holds the bundle as it is."""
+def calibrated(
+    state: State, folder: Path, sets: Sequence[Rows], caution: float = 1.0
+) -> dict[str, NDArray[Any]]:
+    """The state with the temperature in its last layer; ``folder`` holds the bundle as it is.
+
+    ``caution`` multiplies the fitted temperature: on kinds of text that were never trained on a
+    network is surer than it should be.
+    """
     scorer = Scorer(folder)
     pairs = []
     for rows in sets:
         labels = np.array([label for _, label in rows], np.int64)
         pairs.append((scorer.merged_logits([text for text, _ in rows]), labels))
-    return scaled(state, fit_temperature(pairs))
+    return scaled(state, fit_temperature(pairs) * caution)
 
 
 def scaled(state: State, temperature: float) -> dict[str, NDArray[Any]]:
@@ -136,7 +143,7 @@ def speed(scorer: Scorer, tokens: int, texts: int = 256) -> dict[str, float]:
 def export(state: State, tokenizer: Path, data: Path, folder: Path, version: str) -> dict[str, Any]:
     """Makes the shipped bundle; returns its figures, also written to ``metrics.json`` beside it."""
     write_model(state, tokenizer, folder)
-    state = calibrated(state, folder, calibration_sets(data))
+    state = calibrated(state, folder, calibration_sets(data), _CAUTION)
     write_model(state, tokenizer, folder)
     scorer = Scorer(folder)
     sets = evaluation_sets(data)

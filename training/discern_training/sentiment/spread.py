@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from discern_training.sentiment.swaps import home
+
 Probabilities = Callable[[Sequence[str]], NDArray[np.float32]]
 _WORDS = Path(__file__).parent / "lexicon" / "spread.toml"
 
@@ -43,13 +45,15 @@ def own_sentences() -> Iterator[tuple[str, str, list[str]]]:
 
 def equity_corpus(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     """The same of the Equity Evaluation Corpus (Kiritchenko and Mohammad 2018): sentences equal
-    but for the person."""
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    but for the name, or for the noun or pronoun that differs in gender alone."""
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
-            groups[row["Template"], row["Emotion word"]].append(row["Sentence"])
-    for (template, word), texts in groups.items():
-        yield "equity evaluation corpus", f"{template} [{word}]", texts
+            kind = "names" if row["Race"] else f"nouns/{home(row['Person'].split()[-1])}"
+            groups[kind, row["Template"], row["Emotion word"]].append(row["Sentence"])
+    for (kind, template, word), texts in groups.items():
+        title = f"equity evaluation corpus, {kind.partition('/')[0]}"
+        yield title, f"{template} [{word}]", texts
 
 
 def measure(

@@ -45,6 +45,11 @@ def _homes() -> dict[str, str]:
     return homes
 
 
+def home(word: str) -> str:
+    """The group that shares ``word``, or the word itself."""
+    return _homes().get(word.lower(), word.lower())
+
+
 @cache
 def _pattern() -> re.Pattern[str]:
     words = sorted(_homes(), key=len, reverse=True)
