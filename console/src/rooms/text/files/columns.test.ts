@@ -42,6 +42,7 @@ describe('the layout', () => {
     ['pasted', 'id,review\n1,fine\n2,bad', 'header'],
     ['pasted', 'It was late, cold and wet.\nI loved it.', 'lines'],
     ['pasted', 'Well, no.\nWell, yes, then.', 'lines'],
+    ['pasted', 'I love it, truly.\nAwful, all of it.', 'lines'],
     ['notes.txt', 'One line.', 'lines'],
   ] as const)('of %s holding %j is %s', (name, text, layout) => {
     expect(guessLayout(name, text)).toBe(layout);

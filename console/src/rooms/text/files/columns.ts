@@ -52,9 +52,9 @@ export function linesAsJson(text: string): string {
 function looksLikeTable(text: string): boolean {
   const [first, ...others] = csvCells(text);
   if (first === undefined || first.length < 2 || others.length === 0) return false;
-  // Sentences with commas fall into pieces of uneven number and length; a header does not.
-  const short = first.every((cell) => cell.trim() !== '' && cell.length <= 40);
-  return short && others.every((cells) => cells.length === first.length);
+  // A sentence with commas falls into pieces that begin with a space or end with a full stop.
+  const names = first.every((cell) => /^\S.{0,39}$/.test(cell) && !/[.!?]$/.test(cell));
+  return names && others.every((cells) => cells.length === first.length);
 }
 
 function csvCells(text: string): string[][] {
