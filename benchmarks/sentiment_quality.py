@@ -10,8 +10,9 @@ neutral, at 0.
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +24,12 @@ from discern_training.sentiment.spread import Spread, equity_corpus, measure, ow
 from numpy.typing import NDArray
 
 from benchmarks.machine import provenance, sentence
-from benchmarks.report import table, write
+from benchmarks.report import RESULTS, table, write
 from discern.text.evaluate import expected_calibration_error
 
 BY_NAME_ONLY: Final = True
 BUNDLE: Final = Path(__file__).parents[1] / "src/discern/catalog/bundles/sentiment-en"
+RIVALS: Final = ("VADER", "TF-IDF + LR")
 OPEN_SETS: Final = ("sst2", "sst_fine", "imdb", "goemotions", "tweets", "objective")
 
 Floats = NDArray[np.float64]
@@ -127,14 +129,21 @@ def linear_model(folder: Path, *, quick: bool) -> Model:
     return run
 
 
-def compare(models: dict[str, Model], data: dict[str, tuple[str, Rows]]) -> dict[str, Any]:
-    """Every model on every set."""
+def compare(
+    models: dict[str, Model],
+    data: dict[str, tuple[str, Rows]],
+    known: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Every model on every set; what is in ``known`` is not measured again."""
     result: dict[str, Any] = {}
     for name, (kind, rows) in data.items():
         labels = np.array([label for _, label in rows])
         texts = [text for text, _ in rows]
         entry: dict[str, Any] = {"kind": kind, "n": len(rows), "classes": len(set(labels.tolist()))}
         for title, model in models.items():
+            if title in known.get(name, {}):
+                entry[title] = known[name][title]
+                continue
             began = time.monotonic()
             entry[title] = judge(model(texts, 1 not in labels), labels)
             print(f"{name}: {title} {entry[title]} ({time.monotonic() - began:.0f} s)", flush=True)
@@ -161,19 +170,30 @@ def _spread_table(spreads: Sequence[Spread]) -> str:
     return table(["words swapped", "sentences", "largest", "mean", "worst pair"], rows)
 
 
+def _last_rivals() -> dict[str, dict[str, Any]]:
+    last = json.loads((RESULTS / "sentiment_quality.json").read_text(encoding="utf-8"))["quality"]
+    return {name: {title: entry[title] for title in RIVALS} for name, entry in last.items()}
+
+
 def main() -> None:
     """Runs the comparison; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True, help="folder of the public sets")
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="the bundle to judge")
     parser.add_argument("--quick", action="store_true", help="60 rows a set, a small rival")
+    parser.add_argument(
+        "--keep-rivals", action="store_true", help="take the rivals' figures from the last result"
+    )
     options = parser.parse_args()
     result = provenance("python -m benchmarks sentiment_quality --data-dir DATA")
     model, scorer = discern_model(options.bundle)
-    titles = ("Discern", "VADER", "TF-IDF + LR")
-    rivals = (vader_model(), linear_model(options.data_dir, quick=options.quick))
+    titles = ("Discern", *RIVALS)
+    known = _last_rivals() if options.keep_rivals else {}
+    rivals = (model, model) if known else (
+        vader_model(), linear_model(options.data_dir, quick=options.quick)
+    )  # fmt: skip
     models = dict(zip(titles, (model, *rivals), strict=True))
-    result["quality"] = compare(models, sets(options.data_dir, quick=options.quick))
+    result["quality"] = compare(models, sets(options.data_dir, quick=options.quick), known)
     corpus = equity_corpus(options.data_dir / "equity_evaluation_corpus.csv")
     spreads = measure(own_sentences(), scorer.probabilities)
     spreads += measure(corpus, scorer.probabilities)

@@ -9,6 +9,6 @@ import pytest
 
 @pytest.fixture(scope="session")
 def shipped() -> Path:
-    from discern_training.sentiment.finetune import shipped_bundle
+    from discern_training.sentiment.bundle import shipped_bundle
 
     return shipped_bundle()

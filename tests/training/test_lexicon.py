@@ -13,6 +13,7 @@ pytest.importorskip("tokenizers")
 
 from discern_training.sentiment import swaps, written
 from discern_training.sentiment.noise import damage, untokenize
+from tokenizers import Tokenizer
 
 SPREAD = Path(written.__file__).parent / "lexicon" / "spread.toml"
 
@@ -56,9 +57,18 @@ def test_a_swap_changes_identity_words_alone_and_the_same_word_alike() -> None:
 
 def test_the_words_called_unseen_are_in_no_training_lexicon() -> None:
     known = {word.lower() for group in swaps.groups() for word in swaps.members(group)}
+    joined = tomllib.loads((SPREAD.parent / "joined.toml").read_text("utf-8"))["words"]
+    known |= {word for words in joined.values() for word in words}
     for name, table in tomllib.loads(SPREAD.read_text("utf-8")).items():
         seen = [word for word in table["unseen"] if word.lower() in known]
         assert not seen, f"{name}: {seen}"
+
+
+def test_words_of_several_pieces_join_their_group_as_tokens_of_their_own(shipped: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(shipped / "tokenizer.json"))
+    tokens = tokenizer.encode("Kwame, from SOUTH KOREA, met the police officer.").tokens
+    assert {"kwame", "south korea", "police officer"} <= set(tokens)
+    assert "south korea" not in tokenizer.encode("south koreans").tokens
 
 
 def test_no_sentence_that_measures_the_spread_is_a_training_pattern() -> None:

@@ -50,11 +50,10 @@ def test_the_result_is_one_clean_line_of_printable_characters(text: str) -> None
     assert result.isprintable()
 
 
-@given(st.from_regex(r"\A[a-zA-Z]{1,8}( [a-zA-Z]{1,8}){0,12}[.?!]?\Z"))
-def test_plain_sentences_lose_only_letters_repeated_more_than_twice(text: str) -> None:
-    result = normalize(text)
-    if not any(a == b == c for a, b, c in zip(text, text[1:], text[2:], strict=False)):
-        assert result.replace("n't", " n't") == result or result == text or "xd" in text.lower()
+@given(st.lists(st.sampled_from(["I", "read", "it", "twice", "on", "Monday", "was", "too"])))
+def test_plain_sentences_stay_as_they_are(words: list[str]) -> None:
+    text = " ".join([*words, "good"]) + "."
+    assert normalize(text) == text
 
 
 def test_a_very_long_text_takes_time_in_proportion() -> None:

@@ -29,14 +29,17 @@ def main() -> None:
               show_default=True, help="Receives checkpoint.pt and log.jsonl; a stopped run "
               "continues from there.")  # fmt: skip
 def train(config: Path, data_dir: Path, pretrained: Path | None, output: Path) -> None:
-    """Train the shipped model from its recipe (about an hour and a half on two free cores)."""
+    """Train the shipped model from its recipe (about an hour and a half on two cores)."""
     from discern_training.sentiment.run import train_recipe
 
     train_recipe(config, data_dir, pretrained, output)
-    click.echo(f"Trained. Next: python -m discern_training.sentiment export --run {output} ...")
+    click.echo(f"Trained. Next: python -m discern_training.sentiment export --config {config} "
+               f"--run {output} ...")  # fmt: skip
 
 
 @main.command()
+@click.option("--config", type=click.Path(exists=True, path_type=Path), required=True,
+              help="The recipe the run was made with.")  # fmt: skip
 @click.option("--run", "folder", type=click.Path(exists=True, path_type=Path), required=True,
               help="The --output of train.")  # fmt: skip
 @click.option("--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -47,12 +50,12 @@ def train(config: Path, data_dir: Path, pretrained: Path | None, output: Path) -
               help="The bundle's folder.")  # fmt: skip
 @click.option("--version", default="1.0.0", show_default=True)
 def export(
-    folder: Path, data_dir: Path, pretrained: Path | None, output: Path, version: str
+    config: Path, folder: Path, data_dir: Path, pretrained: Path | None, output: Path, version: str
 ) -> None:
     """Calibrate, quantize, measure and pack what `train` made."""
     from discern_training.sentiment.run import export_run
 
-    figures = export_run(folder, data_dir, pretrained, output, version)
+    figures = export_run(config, folder, data_dir, pretrained, output, version)
     for name, item in figures["quality"].items():
         click.echo(f"{name}: {item}")
 
@@ -97,7 +100,8 @@ def finetune(data: Path, output: Path, base: Path | None, name: str, version: st
     discern models install my-model --activate     # let it answer
     discern models rollback sentiment-analysis     # take it back
     """
-    from discern_training.sentiment.finetune import Tuning, finetune, shipped_bundle
+    from discern_training.sentiment.bundle import shipped_bundle
+    from discern_training.sentiment.finetune import Tuning, finetune
 
     rows = load(data, new_labels=new_labels, held_out=held_out, seed=seed)
     click.echo(f"{len(rows.train):,} texts to train on, {len(rows.held_out):,} held out.")

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tokenizers import Tokenizer
 
+SHIPPED: Final = "sentiment-en"
 PREPROCESSING: dict[str, Any] = {
     "normalize": "v1",
     "max_tokens": 192,
@@ -57,3 +58,10 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def shipped_bundle() -> Path:
+    """The folder of the sentiment bundle that comes with ``discern``."""
+    import discern
+
+    return Path(str(discern.__file__)).parent / "catalog" / "bundles" / SHIPPED

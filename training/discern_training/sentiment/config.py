@@ -38,11 +38,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole training run."""
+    """A whole training run. The result is the mean of the averaged weights at the ends of the
+    stages named in ``soup`` (model soups, Wortsman et al. 2022, arXiv:2203.05482), or of the last
+    stage."""
 
     seed: int
     dropout: float
     stages: tuple[Stage, ...]
+    soup: tuple[str, ...] = ()
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -61,4 +64,8 @@ def load_recipe(path: Path) -> Recipe:
         stages.append(Stage(**table))
     if not stages:
         raise ValueError(f"{path.name}: no [[stage]]")
-    return Recipe(int(data.get("seed", 1)), float(data.get("dropout", 0.1)), tuple(stages))
+    soup = tuple(data.get("soup", [stages[-1].name]))
+    unknown = set(soup) - {stage.name for stage in stages}
+    if unknown:
+        raise ValueError(f"{path.name}, soup: no stage is named {sorted(unknown)}")
+    return Recipe(int(data.get("seed", 1)), float(data.get("dropout", 0.1)), tuple(stages), soup)

@@ -34,7 +34,6 @@ from discern_training.sentiment.train import Stepper
 from discern_training.sentiment.userdata import UserData
 from discern_training.sentiment.weights import read_weights
 
-SHIPPED: Final = "sentiment-en"
 # Fewer held-out texts than this say too little to fit a temperature on.
 _CALIBRATE_FROM: Final = 50
 _STEPS: Final = 150
@@ -61,13 +60,6 @@ class Outcome:
     before: Mapping[str, float] | None
     after: Mapping[str, float]
     train_rows: int
-
-
-def shipped_bundle() -> Path:
-    """The folder of the sentiment bundle that comes with ``discern``."""
-    import discern
-
-    return Path(str(discern.__file__)).parent / "catalog" / "bundles" / SHIPPED
 
 
 def finetune(

@@ -46,11 +46,17 @@ def train_recipe(config: Path, data: Path, source: Path | None, output: Path) ->
 
 
 def export_run(
-    run: Path, data: Path, source: Path | None, output: Path, version: str
+    config: Path, run: Path, data: Path, source: Path | None, output: Path, version: str
 ) -> dict[str, Any]:
-    """Makes the bundle of a run's averaged weights; figures also go to ``run/metrics.json``."""
+    """Makes the bundle of a run's averaged weights; figures also go to ``run/metrics.json``.
+
+    Raises:
+        FileNotFoundError: a stage of the recipe's soup has not ended yet.
+    """
     tokenizer = _tokenizer(pretrained.find(source))
-    state = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
+    names = load_recipe(config).soup
+    parts = [torch.load(run / f"stage-{name}.pt", weights_only=True) for name in names]
+    state = {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
     sharing.spread(state["words.weight"], swaps.shared_rows(tokenizer))
     arrays = {key: value.numpy() for key, value in state.items()}
     arrays["words.weight"] = swaps.join(tokenizer, arrays["words.weight"])

@@ -88,7 +88,8 @@ class Average:
 
 
 class Trainer:
-    """Runs stages over a model. ``folder`` receives ``checkpoint.pt`` and ``log.jsonl``.
+    """Runs stages over a model. ``folder`` receives ``checkpoint.pt``, ``log.jsonl`` and, for each
+    stage that ended, its averaged weights as ``stage-NAME.pt``.
 
     ``evaluate`` gives figures of a model, for the log; ``shared_rows`` are the token ids that
     get one embedding in stages that ask for it.
@@ -150,6 +151,7 @@ class Trainer:
             self.progress = Progress(index, epoch + 1, 0)
             self._save(stepper)
             self._report(stage, epoch)
+        torch.save(self.average.weights, self.folder / f"stage-{stage.name}.pt")
         self.progress = Progress(index + 1, 0, 0)
 
     def _groups(

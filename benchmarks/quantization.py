@@ -1,0 +1,230 @@
+"""How the sentiment network is quantized: size, speed and loss of each way, same weights.
+
+``python -m benchmarks quantization --data-dir FOLDER [--bundle FOLDER] [--quick]``. The folder
+holds ``sst2_dev.csv`` and ``sst_fine_train.csv``. Every way starts from the bundle's weights
+multiplied out to 32 bits, so 'float' is the reference. 'alone' is the largest difference of a
+probability between a text alone and the same text in a batch of 32 with padding. Speed is counted
+in processor time of one thread, so that other work on the machine matters little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from discern_training.sentiment.data import read_csv
+from discern_training.sentiment.graph import build
+from discern_training.sentiment.score import pad
+from discern_training.sentiment.weights import read_weights
+from numpy.typing import NDArray
+
+from benchmarks.machine import provenance, sentence
+from benchmarks.report import table, write
+from discern.text.analyze import softmax
+from discern.text.tokenize import Ids, WindowTokenizer
+
+BY_NAME_ONLY: Final = True
+BUNDLE: Final = Path(__file__).parents[1] / "src/discern/catalog/bundles/sentiment-en"
+WAYS: Final = {
+    "float": "32 bits",
+    "rows": "8 bits, each token vector by its own range (shipped)",
+    "static": "8 bits, one fixed range a product (calibrated on 128 training sentences)",
+    "blocks8": "MatMulNBits, 8 bits, blocks of 64, accuracy level 4",
+    "blocks4": "MatMulNBits, 4 bits, blocks of 64, accuracy level 4",
+    "dynamic": "onnxruntime.quantization.quantize_dynamic, per channel",
+}
+_BATCH: Final = 32
+
+Floats = NDArray[np.float64]
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+def activation_ranges(weights: Weights, windows: Sequence[Ids], folder: Path) -> dict[str, float]:
+    """The 99.99th percentile of each product's absolute input over ``windows``."""
+    import onnx
+
+    path = folder / "ranges.onnx"
+    build(weights, path, kind="float", byte_table=False)
+    model = onnx.load(str(path))
+    inputs = {
+        node.input[1].removesuffix(".weight"): node.input[0]
+        for node in model.graph.node
+        if node.op_type == "MatMul" and node.input[1].startswith("layers.")
+    }
+    model.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in dict.fromkeys(inputs.values())
+    )
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: dict[str, list[float]] = {name: [] for name in inputs}
+    for window in windows:
+        ids, mask = pad([window])
+        names = list(inputs.values())
+        values = session.run(names, {"input_ids": ids, "attention_mask": mask})
+        for product, value in zip(inputs, values, strict=True):
+            found[product].append(float(np.quantile(np.abs(value), 0.9999)))
+    return {product: max(values) for product, values in found.items()}
+
+
+def write_way(way: str, weights: Weights, ranges: Mapping[str, float], path: Path) -> None:
+    """Writes the model file of one way."""
+    if way != "dynamic":
+        build(weights, path, kind=way, ranges=ranges, byte_table=way != "float")
+        return
+    from onnx import TensorProto
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    source = path.with_suffix(".source")
+    build(weights, source, kind="float", byte_table=True)
+    quantize_dynamic(
+        source,
+        path,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul"],
+        extra_options={"DefaultTensorType": TensorProto.FLOAT},
+    )
+
+
+Run = Callable[[Sequence[Ids]], Floats]
+
+
+def opened(path: Path) -> Run:
+    """Probabilities of windows run together in one batch, on one thread."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(windows: Sequence[Ids]) -> Floats:
+        ids, mask = pad(windows)
+        logits = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+        return softmax(logits.astype(np.float64))
+
+    return run
+
+
+def answers(run: Run, windows: Sequence[Ids]) -> Floats:
+    """Probabilities of all windows, in batches of like length."""
+    order = sorted(range(len(windows)), key=lambda index: len(windows[index]))
+    result = np.zeros((len(windows), 3))
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        result[rows] = run([windows[index] for index in rows])
+    return result
+
+
+def loneliness(run: Run, windows: Sequence[Ids]) -> float:
+    """Largest difference between alone and in mixed batches, in the order given."""
+    gap = 0.0
+    for start in range(0, len(windows), _BATCH):
+        part = windows[start : start + _BATCH]
+        together = run(part)
+        gap = max(
+            [
+                gap,
+                *(
+                    float(np.abs(run([w])[0] - t).max())
+                    for w, t in zip(part, together, strict=True)
+                ),
+            ]
+        )
+    return gap
+
+
+def rate(run: Run, tokens: int, batch: int, seconds: float) -> float:
+    """Texts of ``tokens`` tokens per second of processor time: the best of three, as other work
+    on the machine only ever takes time away."""
+    rng = np.random.default_rng(1)
+    windows = [rng.integers(1000, 29000, tokens) for _ in range(batch)]
+    run(windows)
+    best = 0.0
+    for _ in range(3):
+        began, count = time.process_time(), 0
+        while time.process_time() - began < seconds / 3:
+            run(windows)
+            count += batch
+        best = max(best, count / (time.process_time() - began))
+    return best
+
+
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Every way's figures."""
+    weights = read_weights(options.bundle / "model.onnx")
+    cutter = WindowTokenizer(options.bundle / "tokenizer.json", max_tokens=192, stride=142)
+    rows = list(read_csv(options.data_dir / "sst2_dev.csv"))[: 60 if options.quick else None]
+    windows = [w.ids[0] for w in cutter.windows([text for text, _ in rows])]
+    labels = np.array([label for _, label in rows])
+    sample = list(read_csv(options.data_dir / "sst_fine_train.csv"))[:128]
+    ranges = activation_ranges(
+        weights, [w.ids[0] for w in cutter.windows([text for text, _ in sample])], folder
+    )
+    reference: Floats | None = None
+    result: dict[str, Any] = {}
+    for way, title in WAYS.items():
+        path = folder / f"{way}.onnx"
+        write_way(way, weights, ranges, path)
+        run = opened(path)
+        found = answers(run, windows)
+        reference = found if reference is None else reference
+        seconds = 0.3 if options.quick else 4.0
+        result[way] = {
+            "title": title,
+            "megabytes": round(path.stat().st_size / 1e6, 1),
+            "sst2_dev_accuracy": round(float((found[:, [0, 2]].argmax(1) * 2 == labels).mean()), 4),
+            "mean_difference": round(float(np.abs(found - reference).mean()), 5),
+            "largest_difference": round(float(np.abs(found - reference).max()), 4),
+            "alone": float(f"{loneliness(run, windows[:96]):.2g}"),
+            "texts_per_processor_second": {
+                "20 tokens": round(rate(run, 20, 32, seconds), 1),
+                "150 tokens": round(rate(run, 150, 8, seconds), 1),
+            },
+        }
+        print(way, result[way], flush=True)
+    return result
+
+
+def _markdown(result: dict[str, Any]) -> str:
+    rows = []
+    for item in result["ways"].values():
+        speed = item["texts_per_processor_second"]
+        rows.append(
+            [
+                item["title"],
+                item["megabytes"],
+                f"{item['sst2_dev_accuracy']:.4f}",
+                f"{item['mean_difference']:.4f} / {item['largest_difference']:.3f}",
+                f"{item['alone']:.2g}",
+                f"{speed['20 tokens']:,.0f}",
+                f"{speed['150 tokens']:,.0f}",
+            ]
+        )
+    head = ["way", "MB", "SST-2 dev accuracy", "probability off by (mean / most)",
+            "alone or in a batch", "texts/s a core, 20 tokens", "150 tokens"]  # fmt: skip
+    return "\n\n".join(
+        [
+            "# Ways to quantize the sentiment network",
+            "Same weights in every row. A way whose answer for a text depends on the batch it is "
+            "in is out (limit 0.001). Texts per second of processor time on one core, without "
+            "tokenizing, batches of 32 short or 8 long texts.",
+            table(head, rows),
+            sentence(result),
+        ]
+    )
+
+
+def main() -> None:
+    """Runs the study; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the public sets")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE, help="whose weights to use")
+    parser.add_argument("--quick", action="store_true", help="60 texts and short timings")
+    options = parser.parse_args()
+    result = provenance("python -m benchmarks quantization --data-dir DATA")
+    with tempfile.TemporaryDirectory() as folder:
+        result["ways"] = measure(options, Path(folder))
+    write("quantization", result, _markdown(result), quick=options.quick)
