@@ -48,12 +48,17 @@ def sentence(result: dict[str, Any]) -> str:
     """The provenance as one Markdown paragraph."""
     machine = result["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    busy = (
+        " **The machine was busy with other work: only figures by CPU time mean anything.**"
+        if machine["load_before"][0] > machine["cores"] / 2
+        else ""
+    )
     return (
         f"Got with `{result['command']}` on {result['date']} at commit `{result['commit']}`"
         f"{' with uncommitted changes' if result['uncommitted_changes'] else ''}: "
         f"{machine['cores']} cores of {machine['processor']} "
         f"({', '.join(machine['instructions'])}), {machine['memory_gb']} GB, {machine['system']}, "
-        f"load average before the run {machine['load_before'][0]}. {versions}."
+        f"load average before the run {machine['load_before'][0]}. {versions}.{busy}"
     )
 
 

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -61,11 +62,12 @@ def main() -> int:
         plan = replace(plan, rounds=arguments.rounds)
     adopt_orphans()
     end_in_order()
-    servers = own_servers() + peer_servers() + blog_servers()
+    model_server, web = own_servers()
+    servers = [model_server, *peer_servers(), web, *blog_servers()]
     if arguments.servers:
         servers = [each for each in servers if each.name in arguments.servers.split(",")]
     result: dict[str, Any] = {"provenance": provenance(command_line("serving"))}
-    visits, failures, ceilings = _rounds(servers, plan)
+    visits, failures, ceilings = _rounds(servers, plan, arguments.minutes * 60)
     result["ceiling"] = {kind: _best_batch(ceilings, kind) for kind in KINDS}
     result["servers"] = {
         each.name: _summary(each, visits[each.name]) for each in servers if visits[each.name]
@@ -82,24 +84,30 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small run that proves nothing")
     parser.add_argument("--rounds", type=int, help=f"default {FULL.rounds}")
+    parser.add_argument("--minutes", type=float, default=60, help="begin no visit after so long")
     parser.add_argument("--servers", help="only these, by commas; the blog's is 'blog'")
     return parser.parse_args()
 
 
 def _rounds(
-    servers: list[Server], plan: Plan
+    servers: list[Server], plan: Plan, seconds: float
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str], list[dict[str, Any]]]:
     # One server runs at a time, and all take turns in every round: what else the machine does then
     # falls on all alike, and no idle server takes processor time from the one that is measured.
     visits: dict[str, list[dict[str, Any]]] = defaultdict(list)
     failures: dict[str, str] = {}
     ceilings = []
+    end = time.monotonic() + seconds
     for number in range(plan.rounds):
         print(f"round {number + 1} of {plan.rounds}", flush=True)
         ceilings.append(_ceiling(plan.seconds * 2))
         truth = ceilings[-1]["answer"]["scores"]
         for server in servers:
             if server.name in failures or (server.only and number >= plan.slow_rounds):
+                continue
+            if time.monotonic() > end:
+                if server.name not in visits:
+                    failures[server.name] = "the time given was over"
                 continue
             try:
                 with visit(server) as here:
