@@ -54,7 +54,6 @@ def test_the_readme_shows_python_and_shell_with_their_answers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.heading)
 def test_the_readme_s_example_answers_what_the_readme_shows(
     stack: Stack, tmp_path: Path, example: Example

@@ -16,7 +16,7 @@ import pytest
 from discern.catalog.store import SHIPPED_FOLDER
 from tests.doors.conftest import Doors
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 MEMORY_LIMIT_MB = 600
 
 
