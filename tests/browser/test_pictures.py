@@ -47,6 +47,7 @@ def card(page: Page, name: str) -> Any:
 
 
 def open_when_done(page: Page, name: str) -> None:
+    expect(page.get_by_role("link", name=name)).to_be_visible()
     expect(card(page, name).get_by_role("progressbar")).to_have_count(0, timeout=READ_MS)
     page.get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
