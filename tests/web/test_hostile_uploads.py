@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -70,7 +71,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def test_500_hostile_files_crash_nothing_and_stay_within_memory(
-    watched: Watched, record_property: pytest.RecordProperty
+    watched: Watched, record_property: Callable[[str, object], None]
 ) -> None:
     files = hostile_files(COUNT)
     statuses: Counter[int] = Counter()
@@ -133,7 +134,7 @@ def _good() -> bytes:
     return picture("PNG")
 
 
-def _wait_for_end(client: httpx.Client, wanted: set[str]) -> dict[str, dict]:
+def _wait_for_end(client: httpx.Client, wanted: set[str]) -> dict[str, dict[str, Any]]:
     limit = time.monotonic() + 400
     while True:
         rows = {row["id"]: row for row in _all(client) if row["id"] in wanted}
@@ -145,15 +146,15 @@ def _wait_for_end(client: httpx.Client, wanted: set[str]) -> dict[str, dict]:
         time.sleep(1)
 
 
-def _seconds(row: dict) -> float:
+def _seconds(row: dict[str, Any]) -> float:
     from datetime import datetime
 
     took = datetime.fromisoformat(row["finished_at"]) - datetime.fromisoformat(row["started_at"])
     return round(took.total_seconds(), 2)
 
 
-def _all(client: httpx.Client) -> list[dict]:
-    rows: list[dict] = []
+def _all(client: httpx.Client) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     address: str | None = "/api/v1/uploads?page_size=200"
     while address:
         page = client.get(address).json()
