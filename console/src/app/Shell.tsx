@@ -31,7 +31,7 @@ export function Shell() {
           <Burger opened={open} onClick={toggle} aria-label="Rooms and account" aria-expanded={open} />
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar className={classes.navbar}>
+      <AppShell.Navbar className={classes.navbar} data-open={open}>
         <Group justify="space-between" mb={36}>
           <Brand />
           <Burger
