@@ -36,7 +36,7 @@ export function ConfirmDialog(props: Props) {
           <Button variant="default" onClick={onClose} data-autofocus>
             {keep}
           </Button>
-          <Button color="red" loading={busy} onClick={onConfirm}>
+          <Button color="var(--danger)" loading={busy} onClick={onConfirm}>
             {confirm}
           </Button>
         </Group>

@@ -6,6 +6,7 @@ import { Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { AccountMenu } from './AccountMenu';
 import { Brand } from './Brand';
 import { ColorSchemeToggle } from './ColorSchemeToggle';
+import { KEEPS_FOCUS } from './focus';
 import { Navigation } from './Navigation';
 import { PageSkeleton } from './PageSkeleton';
 import classes from './Shell.module.css';
@@ -66,12 +67,13 @@ export function Shell() {
 
 /** Moves the focus to the page after a link was followed, as a full page load would. */
 function useFocusOnNavigation() {
-  const { pathname } = useLocation();
+  const { pathname, state } = useLocation();
   const main = useRef<HTMLElement>(null);
   const last = useRef(pathname);
   useEffect(() => {
-    if (last.current !== pathname) main.current?.focus({ preventScroll: true });
+    const stays = state === KEEPS_FOCUS;
+    if (last.current !== pathname && !stays) main.current?.focus({ preventScroll: true });
     last.current = pathname;
-  }, [pathname]);
+  }, [pathname, state]);
   return main;
 }

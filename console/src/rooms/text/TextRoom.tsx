@@ -1,6 +1,7 @@
 import { Tabs } from '@mantine/core';
 import { Outlet, useLocation, useNavigate } from 'react-router';
 
+import { KEEPS_FOCUS } from '../../app/focus';
 import { PageHeader } from '../../app/PageHeader';
 
 /** The room's frame: one text, or a file of them. */
@@ -14,7 +15,7 @@ export function Component() {
         title="Text"
         lead="The mood of what people write: negative, neutral or positive, with how sure the model is of each."
       />
-      <Tabs value={tab} onChange={(value) => value !== null && void navigate(value)}>
+      <Tabs value={tab} onChange={(value) => value !== null && void navigate(value, { state: KEEPS_FOCUS, preventScrollReset: true })}>
         <Tabs.List mb="xl">
           <Tabs.Tab value="/text">One text</Tabs.Tab>
           <Tabs.Tab value="/text/files">A file of texts</Tabs.Tab>
