@@ -6,12 +6,13 @@
 set -euo pipefail
 
 folder=${1:-/var/tmp/discern-base}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Without DEBIAN_MIRROR debootstrap goes to the suite's own.
+mirror=${DEBIAN_MIRROR:-}
 suite=bookworm
 
 if [ ! -x "$folder/usr/bin/python3" ]; then
   debootstrap --variant=minbase \
-    --include=python3,python3-venv,ca-certificates,libgomp1 "$suite" "$folder" "$mirror"
+    --include=python3,python3-venv,ca-certificates,libgomp1 "$suite" "$folder" ${mirror:+"$mirror"}
 fi
 # What this machine trusts, the build trusts: it may stand behind a proxy with its own authority.
 cp /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/ca-certificates.crt"
