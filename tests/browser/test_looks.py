@@ -134,6 +134,7 @@ def test_everything_from_sign_in_to_a_result_works_by_keyboard(
     _tab_to(page, "One text")
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(f"{stack.address}/text/files")
+    page.get_by_role("button", name="Try the sample").wait_for()
     _tab_to(page, "Try the sample of 64 reviews")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="sample-reviews.csv")).to_be_focused()
@@ -157,7 +158,7 @@ def _tab_to(page: Page, name: str, *, limit: int = 40) -> None:
                 const it = document.activeElement;
                 const ring = getComputedStyle(it).outlineStyle !== 'none'
                     || getComputedStyle(it).boxShadow !== 'none'
-                    || it.matches('input, textarea');
+                    || it.matches('input, textarea, body');
                 return [it.ariaLabel ?? it.textContent.trim(), ring];
             }"""
         )

@@ -67,7 +67,9 @@ export function Shell() {
 
 /** Moves the focus to the page after a link was followed, as a full page load would. */
 function useFocusOnNavigation() {
-  const { pathname, state } = useLocation();
+  const location = useLocation();
+  const { pathname } = location;
+  const state: unknown = location.state;
   const main = useRef<HTMLElement>(null);
   const last = useRef(pathname);
   useEffect(() => {
