@@ -33,12 +33,9 @@ class Stack:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Stack:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("DISCERN_")
-        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "discern.cli", "up", "--demo", "--port", str(self.port)],
-            env={**environment, "DISCERN_HOME": str(self.home), **self.settings},
+            env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -83,7 +80,7 @@ class Stack:
         """Runs a ``discern`` command beside the stack and returns its standard output."""
         done = subprocess.run(
             [sys.executable, "-m", "discern.cli", *arguments],
-            env={**os.environ, "DISCERN_HOME": str(self.home), **self.settings},
+            env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -91,6 +88,12 @@ class Stack:
         if done.returncode:
             raise AssertionError(f"discern {' '.join(arguments)}: {done.stderr}")
         return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        # As a newcomer's shell has it: nothing of what other tests set for this process.
+        foreign = ("DISCERN_", "DJANGO_", "PROMETHEUS_", "PYTHON")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        return {**kept, "DISCERN_HOME": str(self.home), **self.settings}
 
     def _copy(self, stream: IO[str]) -> None:
         with stream:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -28,6 +31,9 @@ COMMANDS: Final = {
 }
 """Command name -> (module, attribute). A module that cannot be imported for want of an extra
 says which one to install."""
+
+SITE_SETTINGS: Final = {"DJANGO_SETTINGS_MODULE": "discern.web.settings"}
+"""Whoever has a Django project of their own may have this variable set to its settings."""
 
 EXIT_FAILURE: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -70,14 +76,16 @@ def _exists(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def web_extra() -> None:
-    """Says which extra to install where the site's packages are missing.
+def run_site_command(arguments: Sequence[str]) -> int:
+    """Runs one of the site's Django commands in a process of its own and returns its status.
 
     Raises:
         MissingExtra: Django is not installed.
     """
     if not _exists("django"):
         raise MissingExtra("This needs the site's packages: pip install 'discern[web]'.")
+    command = [sys.executable, "-m", "discern.web", *arguments]
+    return subprocess.run(command, env={**os.environ, **SITE_SETTINGS}, check=False).returncode
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

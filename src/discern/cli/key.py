@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import click
 
-from discern.cli import web_extra
+from discern.cli import run_site_command
 
 
 @click.group()
@@ -20,6 +17,4 @@ def key() -> None:
 @click.option("--name", default="command line", show_default=True, help="What the key is for.")
 def create(user: str, name: str) -> None:
     """Make a key for USER and print it: the only time it is shown."""
-    web_extra()
-    command = [sys.executable, "-m", "discern.web", "create_key", user, "--name", name]
-    raise click.exceptions.Exit(subprocess.run(command, check=False).returncode)
+    raise click.exceptions.Exit(run_site_command(["create_key", user, "--name", name]))

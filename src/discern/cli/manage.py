@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import click
 
-from discern.cli import web_extra
+from discern.cli import run_site_command
 
 
 @click.command(
@@ -17,6 +14,4 @@ from discern.cli import web_extra
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def manage(arguments: tuple[str, ...]) -> None:
     """Run a Django management command of the site."""
-    web_extra()
-    command = [sys.executable, "-m", "discern.web", *arguments]
-    raise click.exceptions.Exit(subprocess.run(command, check=False).returncode)
+    raise click.exceptions.Exit(run_site_command(arguments))

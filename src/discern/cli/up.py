@@ -18,6 +18,7 @@ import click
 import urllib3
 
 from discern.catalog.store import default_home
+from discern.cli import SITE_SETTINGS
 from discern.cli.supervisor import Program, Supervisor
 from discern.errors import ConfigurationInvalid, MissingExtra
 
@@ -93,6 +94,7 @@ def _free_port() -> int:
 
 def _environment(host: str, port: int, home: Path, demo: bool) -> dict[str, str]:
     own = {
+        **SITE_SETTINGS,
         "DISCERN_HOME": str(home),
         "DISCERN_WEB_HOST": host,
         "DISCERN_WEB_PORT": str(port),
