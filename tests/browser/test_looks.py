@@ -149,7 +149,7 @@ def test_everything_from_sign_in_to_a_result_works_by_keyboard(
     expect(page.get_by_role("button", name="Delete")).to_be_focused()
 
 
-def _tab_to(page: Page, name: str, *, limit: int = 40) -> None:
+def _tab_to(page: Page, name: str, *, limit: int = 80) -> None:
     """Presses Tab until what has the focus reads ``name``, with the focus always visible."""
     for _ in range(limit):
         page.keyboard.press("Tab")
@@ -158,7 +158,7 @@ def _tab_to(page: Page, name: str, *, limit: int = 40) -> None:
                 const it = document.activeElement;
                 const ring = getComputedStyle(it).outlineStyle !== 'none'
                     || getComputedStyle(it).boxShadow !== 'none'
-                    || it.matches('input, textarea, body');
+                    || it.matches('input, textarea, body, main');
                 return [it.ariaLabel ?? it.textContent.trim(), ring];
             }"""
         )
