@@ -18,7 +18,7 @@ def test_a_visitor_sees_what_it_is_and_how_to_come_in(open_page: OpenPage) -> No
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("mood")
     expect(page.get_by_role("textbox", name="A sentence")).to_be_visible()
-    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    page.get_by_role("main").get_by_role("link", name="Sign in").first.click()
     expect(page).to_have_url(re.compile("/sign-in"))
     expect(page.get_by_text("The demo account is")).to_be_visible()
 
