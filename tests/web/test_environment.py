@@ -153,9 +153,6 @@ def test_the_settings_page_is_what_the_programs_really_take() -> None:
     assert SETTINGS_PAGE.read_text(encoding="utf-8") == settings_page.page()
 
 
-@pytest.mark.skipif(
-    bool(os.environ.get("DISCERN_TEST_DATABASE_URL")), reason="the database does not matter here"
-)
 def test_the_site_s_own_checks_find_nothing(tmp_path: Path) -> None:
     environment = {
         **os.environ,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -43,9 +42,6 @@ def operations(described: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]
     ]
 
 
-@pytest.mark.skipif(
-    bool(os.environ.get("DISCERN_TEST_DATABASE_URL")), reason="the database does not matter here"
-)
 def test_the_exported_document_is_current(described: dict[str, Any]) -> None:
     exported = json.loads(EXPORTED.read_text(encoding="utf-8"))
     assert exported == json.loads(json.dumps(described, default=str)), (
