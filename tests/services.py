@@ -12,6 +12,7 @@ import pwd
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -39,18 +40,34 @@ def find_program(name: str, *folders: str) -> str | None:
     return found
 
 
+def _base(user: str | None) -> str:
+    """Where to make a folder that ``user`` (None: whoever runs this) can reach: the temporary
+    folder in use may lie below one that only its owner may enter."""
+    choices = [tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"]
+    if user is None:
+        return choices[0]
+    for choice in choices:
+        folder = Path(choice).resolve()
+        walk = [folder, *folder.parents]
+        if folder.is_dir() and all(step.stat().st_mode & stat.S_IXOTH for step in walk):
+            return str(folder)
+    raise AssertionError(f"No temporary folder that {user} can reach; set TMPDIR to one.")
+
+
 class Service(ABC):
     """One program with its data. Use it as a context manager; ``kill`` and ``start`` again are
-    for tests of what happens when it goes away."""
+    for tests of what happens when it goes away.
+
+    ``user`` is whom to run it as when the tests run as root and the program refuses that."""
 
     user: str | None = None
 
     def __init__(self) -> None:
-        # Not below pytest's folders: another user's program must be able to walk there.
-        self.folder = Path(tempfile.mkdtemp(prefix="discern-service-"))
+        self.user = self.user if os.geteuid() == 0 else None
+        self.folder = Path(tempfile.mkdtemp(prefix="discern-service-", dir=_base(self.user)))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        if self.user is not None and os.geteuid() == 0:
+        if self.user is not None:
             entry = pwd.getpwnam(self.user)
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
 
@@ -91,7 +108,7 @@ class Service(ABC):
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                user=self.user if os.geteuid() == 0 else None,
+                user=self.user,
             )
         limit = time.monotonic() + START_TIMEOUT_S
         while not self.answers():
@@ -124,7 +141,7 @@ class Service(ABC):
             capture_output=True,
             text=True,
             check=False,
-            user=self.user if os.geteuid() == 0 else None,
+            user=self.user,
         )
         if done.returncode:
             raise AssertionError(f"{command[0]}: {done.stderr or done.stdout}")
@@ -212,9 +229,9 @@ class Redis(Service):
 
 
 class RabbitMQ(Service):
-    """A node of its own, with a port mapper of its own."""
+    """A node of its own, with a port mapper of its own. Started by the broker's own script: the
+    one that Debian puts in PATH changes the account, and with it who may write where."""
 
-    user = "rabbitmq"
     _folders = ("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin",)
 
     def __init__(self) -> None:
@@ -232,13 +249,19 @@ class RabbitMQ(Service):
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def environment(self) -> dict[str, str]:
+        data = self.folder / "data"
         return {
             "HOME": str(self.folder),
             "RABBITMQ_NODENAME": self._name,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
-            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_MNESIA_BASE": str(data),
+            "RABBITMQ_MNESIA_DIR": str(data / "node"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(data / "feature_flags"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(data / "config"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
             "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
             "RABBITMQ_PID_FILE": str(self.folder / "pid"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
@@ -249,7 +272,7 @@ class RabbitMQ(Service):
 
     def prepare(self) -> None:
         (self.folder / "plugins").write_text("[].\n")
-        (self.folder / "plugins").chmod(0o644)
+        (self.folder / "data" / "node").mkdir(parents=True)
 
     def command(self) -> list[str]:
         found = find_program("rabbitmq-server", *self._folders)
