@@ -1,11 +1,8 @@
-"""The same site on PostgreSQL, and its jobs carried by Redis and by RabbitMQ."""
+"""A site whose file jobs are carried by Redis and by RabbitMQ."""
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,49 +10,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.web import services
-from tests.web.live import ROOT, LiveSite
+from tests.services import RabbitMQ, Redis
+from tests.web.live import LiveSite
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
-SUITE = (
-    "test_accounts.py",
-    "test_analyze.py",
-    "test_problems.py",
-    "test_jobs.py",
-    "test_worker.py",
-    "test_text_jobs.py",
-    "test_throttles.py",
-    "test_monitoring.py",
-)
 
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with services.postgresql(tmp_path_factory.mktemp("postgresql")) as url:
-        yield url
-
-
-def test_the_suite_passes_on_postgresql_too(database: str) -> None:
-    files = [f"tests/web/{name}" for name in SUITE]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
-        env={**os.environ, "DISCERN_TEST_DATABASE_URL": database},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-
-
-@pytest.fixture(params=["redis", "rabbitmq"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    start = {"redis": services.redis, "rabbitmq": services.rabbitmq}[request.param]
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    with start(folder) as url:
-        yield url
+@pytest.fixture(params=[Redis, RabbitMQ])
+def broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    if reason := request.param.missing():
+        pytest.skip(reason)
+    with request.param() as service:
+        yield service.url
 
 
 def test_celery_carries_jobs_and_a_killed_worker_s_job_is_finished_by_the_next(

@@ -701,7 +701,7 @@ export interface components {
          */
         FormatEnum: "csv" | "jsonl";
         ImportFormRequest: {
-            kind: components["schemas"]["Kind02aEnum"];
+            kind: components["schemas"]["ImportKindEnum"];
             /**
              * Format: binary
              * @description CSV or JSON Lines.
@@ -711,7 +711,7 @@ export interface components {
         ImportJob: {
             /** Format: uuid */
             readonly id: string;
-            kind: components["schemas"]["Kind02aEnum"];
+            kind: components["schemas"]["ImportKindEnum"];
             name: string;
             state?: components["schemas"]["StateEnum"];
             /** Format: int64 */
@@ -738,6 +738,12 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["ImportJob"][];
         };
+        /**
+         * @description * `contents` - contents
+         *     * `interactions` - interactions
+         * @enum {string}
+         */
+        ImportKindEnum: "contents" | "interactions";
         InteractionBatchRequest: {
             interactions: components["schemas"]["InteractionRequest"][];
             /**
@@ -804,12 +810,6 @@ export interface components {
             /** Format: date-time */
             readonly last_used_at: string | null;
         };
-        /**
-         * @description * `contents` - contents
-         *     * `interactions` - interactions
-         * @enum {string}
-         */
-        Kind02aEnum: "contents" | "interactions";
         Mood: {
             /** @description The most likely mood. */
             label: string;
