@@ -1,11 +1,16 @@
-"""An engine that reads moods off a short word list: honest, fast, and with no model."""
+"""An engine that reads moods off a short word list, with nothing fitted to recommend from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from discern.engine.interface import ModelInfo
-from discern.errors import DiscernError
+from discern.errors import DiscernError, ModelNotFound
+from discern.recommendations.contract import (
+    Filters,
+    RecommendationList,
+    RecommendationRequest,
+)
 from discern.text.contract import Sentiment, check_texts
 
 GOOD = frozenset({"good", "great", "love", "lovely"})
@@ -31,6 +36,26 @@ class WordEngine:
         if self.failure is not None:
             raise self.failure
         return [_mood(text) for text in check_texts(list(texts))]
+
+    def recommend(
+        self,
+        request: RecommendationRequest,
+        *,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        raise self.failure or ModelNotFound("Nothing was fitted yet.")
+
+    def similar_contents(
+        self,
+        content: str,
+        *,
+        n: int = 10,
+        filters: Filters | None = None,
+        model: str | None = None,
+        deadline_s: float | None = None,
+    ) -> RecommendationList:
+        raise self.failure or ModelNotFound("Nothing was fitted yet.")
 
     def models(self) -> list[ModelInfo]:
         return [ModelInfo("words", "1.0.0", "sentiment-analysis", "ready")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from discern.recommendations.contract import (
     Recommendation,
     RecommendationList,
     RecommendationRequest,
+    check_request,
 )
 from discern.web.engine import get_engine
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
@@ -57,8 +58,8 @@ def recommend(
     """
     arm, options = _arm(person, experiment)
     chosen = {"diversity": diversity, "exploration": exploration, **options}
-    request = RecommendationRequest(
-        history=history_of(person=person), n=n, filters=filters, **chosen
+    request = check_request(
+        RecommendationRequest(history=history_of(person=person), n=n, filters=filters, **chosen)
     )
     source = "model"
     try:
@@ -74,14 +75,19 @@ def recommend(
 
 
 def similar(*, content: Content, n: int, filters: Filters) -> Shown:
-    """Contents that go with one."""
-    found = get_engine().similar_contents(
-        content.external_id,
-        n=n,
-        filters=filters,
-        deadline_s=settings.MODEL_SERVER_TIMEOUT_S,
-    )
-    return _shown(found, "model", person=None)
+    """Contents that go with one; before the first fit, the newest of its category."""
+    request = check_request(RecommendationRequest(n=n, filters=filters))
+    source = "model"
+    try:
+        found = get_engine().similar_contents(
+            content.external_id,
+            n=n,
+            filters=filters,
+            deadline_s=settings.MODEL_SERVER_TIMEOUT_S,
+        )
+    except ModelNotFound:
+        found, source = _newest(_beside(content, request)), "newest"
+    return _shown(found, source, person=None)
 
 
 def precompute(*, people: Sequence[Person] | None = None) -> int:
@@ -158,7 +164,7 @@ def _shown(
     if person is not None:
         impression = Impression.objects.create(
             person=person,
-            experiment=experiment,
+            experiment=experiment if arm else "",
             arm=arm,
             contents=[content.external_id for content, _, _ in lines],
             model_name=found.model_name,
@@ -198,6 +204,18 @@ def _made_ahead(person: Person | None, request: RecommendationRequest) -> Recomm
         if item.content in contents and _allowed(contents[item.content], request.filters, seen)
     ]
     return RecommendationList(tuple(kept[: request.n]), row.model_name, row.model_version)
+
+
+def _beside(content: Content, request: RecommendationRequest) -> RecommendationRequest:
+    filters = request.filters
+    return replace(
+        request,
+        filters=replace(
+            filters,
+            categories=filters.categories or (content.category,),
+            exclude=(*filters.exclude, content.external_id),
+        ),
+    )
 
 
 def _newest(request: RecommendationRequest) -> RecommendationList:

@@ -101,7 +101,7 @@ def delete_content(*, external_id: str) -> None:
 
 def content_named(external_id: str) -> Content:
     """One content; NotFound when it is not there."""
-    found = Content.objects.filter(external_id=external_id).first()
+    found = Content.objects.filter(external_id=stored(external_id)).first()
     if found is None:
         raise NotFound(f"There is no content '{external_id}'.", field="content_id")
     return found
@@ -125,7 +125,7 @@ def person_of_account(*, account: User) -> Person:
 
 def person_named(external_id: str) -> Person:
     """One person; NotFound when nothing is known of them."""
-    found = Person.objects.filter(external_id=external_id).first()
+    found = Person.objects.filter(external_id=stored(external_id)).first()
     if found is None:
         raise NotFound(f"Nothing is known of '{external_id}'.", field="person")
     return found
@@ -254,10 +254,10 @@ def interaction_of(row: UserInteraction) -> contract.Interaction:
 def _content_row(content: contract.Content) -> Content:
     return Content(
         external_id=check_id(content.id, field="content_id"),
-        title=_stored(content.title)[:500],
-        text=_stored(content.text),
-        category=_stored(content.category)[:200],
-        tags=[_stored(tag)[:200] for tag in content.tags],
+        title=stored(content.title)[:500],
+        text=stored(content.text),
+        category=stored(content.category)[:200],
+        tags=[stored(tag)[:200] for tag in content.tags],
         created_at=_moment(content.created_at),
         available=content.available,
     )
@@ -338,6 +338,6 @@ def _moment(seconds: float | None) -> datetime:
         raise InvalidInput("'created_at' is no moment in time.", field="created_at") from None
 
 
-def _stored(text: str) -> str:
-    # PostgreSQL stores every character but this one.
+def stored(text: str) -> str:
+    """The text as it can be stored, or looked up: PostgreSQL takes every character but NUL."""
     return text.replace("\x00", "\ufffd")

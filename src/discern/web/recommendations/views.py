@@ -91,7 +91,7 @@ class ContentsView(ApiView):
         """All contents, newest first."""
         found = Content.objects.all()
         if category := request.query_params.get("category"):
-            found = found.filter(category=category)
+            found = found.filter(category=services.stored(category))
         pages = NewestFirst()
         page = pages.paginate_queryset(found, request, view=self) or []
         return pages.get_paginated_response(serializers.ContentSerializer(page, many=True).data)
@@ -177,9 +177,12 @@ class InteractionsView(ApiView):
         rows = _rows(data, "interactions")
         keys = [row.get("key") for row in rows]
         if any(key is not None for key in keys) and not all(
-            isinstance(key, str) and 0 < len(key) <= 64 for key in keys
+            isinstance(key, str) and 0 < len(key) <= 64 and "\x00" not in key for key in keys
         ):
-            raise InvalidInput("Give every interaction a 'key', or none.", field="interactions")
+            raise InvalidInput(
+                "Give every interaction a 'key' of 1 to 64 characters, or none.",
+                field="interactions",
+            )
         now = timezone.now().timestamp()
         events = [_event(request, row, i, now) for i, row in enumerate(rows)]
         taken = services.record(
@@ -257,7 +260,7 @@ class MetricsView(ApiView):
             .order_by("-people")
             .values_list("people", flat=True)[:POPULARITY_POINTS]
         )
-        experiment = request.query_params.get("experiment", "")
+        experiment = services.stored(request.query_params.get("experiment", ""))
         return Response(
             {
                 "people": Person.objects.count(),
