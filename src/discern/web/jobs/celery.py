@@ -10,9 +10,11 @@ from uuid import UUID
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
+from django.db import close_old_connections
 
 from discern.web.jobs import services
 from discern.web.jobs.models import INTERACTIVE
+from discern.web.jobs.outages import wait_out
 from discern.web.jobs.outcome import run
 from discern.web.jobs.owners import owner_name
 from discern.web.jobs.registry import kind_named
@@ -24,6 +26,10 @@ QUEUE: Final = "discern"
 VISIBILITY_TIMEOUT_S: Final = 3_600
 """Redis gives an unacknowledged message to another worker after this; the row's lease, not the
 message, is what keeps the work single, so being late or early here does no harm."""
+
+CLAIM_WITHIN_S: Final = 60.0
+"""How long a message waits for a database that is away before it is spent; the sweeper reminds of
+the row later."""
 
 _is_redis = settings.BROKER_URL.startswith("redis")
 app = Celery("discern", broker=settings.BROKER_URL)
@@ -67,7 +73,9 @@ def publish(kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None
 @app.task(name="discern.run_row", ignore_result=True)
 def run_row(kind: str, pk: str) -> None:
     """Claims the row and runs it; a message for a row that is not waiting is simply spent."""
-    claim = services.claim(kind_named(kind), UUID(pk), owner=owner_name())
+    close_old_connections()
+    among, row = kind_named(kind), UUID(pk)
+    claim = wait_out(lambda: services.claim(among, row, owner=owner_name()), limit_s=CLAIM_WITHIN_S)
     if claim is not None:
         run(claim, stopping=_stopping)
 

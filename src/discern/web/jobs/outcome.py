@@ -8,6 +8,7 @@
 | raises Unavailable, DeadlineExceeded| queued again, attempt not counted                   |
 | ... the engine lost 10 times on it  | dead                                                |
 | raises another DiscernError         | failed, with its code and message                   |
+| finds the database away             | queued again once it is back, attempt not counted   |
 | raises anything else                | queued with back-off; after max_attempts failed     |
 | the process dies                    | its lease ends; swept to queued, or dead            |
 """
@@ -15,14 +16,19 @@
 from __future__ import annotations
 
 import enum
+import functools
 import logging
+from collections.abc import Callable
 from threading import Event
 from typing import Final
+
+from django.db import connection
 
 from discern.errors import DeadlineExceeded, DiscernError, EngineUnreachable, Unavailable
 from discern.web.jobs import services
 from discern.web.jobs.leases import keeper
 from discern.web.jobs.models import Job, State
+from discern.web.jobs.outages import is_away, wait_out
 from discern.web.jobs.services import Claim
 from discern.web.jobs.work import LeaseLost, Stopping, Work
 
@@ -42,27 +48,51 @@ class Outcome(enum.Enum):
 
 
 def run(claim: Claim, *, stopping: Event) -> Outcome:
-    """Runs the handler of a claimed row while its lease is renewed."""
-    job = claim.kind.model._default_manager.filter(pk=claim.pk).first()
-    if job is None:
-        return Outcome.LOST
+    """Runs the handler of a claimed row while its lease is renewed.
+
+    What becomes of the row is then written as soon as the database takes it: a database that is
+    restarted meanwhile costs the row that time, and not the rest of its lease.
+    """
+    limit_s = claim.kind.lease_s
+    find = claim.kind.model._default_manager.filter(pk=claim.pk).first
     with keeper.keep(claim) as lost:
-        try:
-            columns = claim.kind.handler(Work(job, claim, lost=lost, stopping=stopping))
-        except LeaseLost:
+        job = wait_out(find, limit_s=limit_s)
+        if job is None:
             return Outcome.LOST
-        except Stopping:
-            services.put_back(claim, priority=job.priority)
-            return Outcome.RETURNED
-        except (Unavailable, DeadlineExceeded) as error:
-            return _wait_for_engine(claim, error, job)
-        except DiscernError as error:
-            services.fail(claim, code=error.code, message=error.message)
-            return Outcome.SETTLED
-        except Exception:
-            log.exception("%s %s failed on attempt %d.", claim.kind.name, claim.pk, job.attempts)
-            return _try_again(claim, job)
-        return Outcome.SETTLED if services.finish(claim, **(columns or {})) else Outcome.LOST
+        settle = _handle(claim, job, lost=lost, stopping=stopping)
+        return wait_out(settle, limit_s=limit_s)
+
+
+def _handle(claim: Claim, job: Job, *, lost: Event, stopping: Event) -> Callable[[], Outcome]:
+    """Calls the handler and returns how to settle the row; that may be done more than once."""
+    try:
+        columns = claim.kind.handler(Work(job, claim, lost=lost, stopping=stopping))
+    except LeaseLost:
+        return lambda: Outcome.LOST
+    except Stopping:
+        return lambda: _return(claim, job)
+    except (Unavailable, DeadlineExceeded) as error:
+        return functools.partial(_wait_for_engine, claim, error, job)
+    except DiscernError as error:
+        return functools.partial(_refuse, claim, error.code, error.message)
+    except Exception as error:
+        if is_away(error):
+            connection.close()
+            log.warning("%s %s lost the database.", claim.kind.name, claim.pk, exc_info=True)
+            return lambda: _return(claim, job)
+        log.exception("%s %s failed on attempt %d.", claim.kind.name, claim.pk, job.attempts)
+        return lambda: _try_again(claim, job)
+    return lambda: Outcome.SETTLED if services.finish(claim, **(columns or {})) else Outcome.LOST
+
+
+def _return(claim: Claim, job: Job) -> Outcome:
+    services.put_back(claim, priority=job.priority)
+    return Outcome.RETURNED
+
+
+def _refuse(claim: Claim, code: str, message: str) -> Outcome:
+    services.fail(claim, code=code, message=message)
+    return Outcome.SETTLED
 
 
 def _wait_for_engine(claim: Claim, error: DiscernError, job: Job) -> Outcome:
