@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from discern.web.jobs import services
 from discern.web.jobs.models import State
