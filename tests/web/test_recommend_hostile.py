@@ -14,8 +14,10 @@ from django.test import Client
 
 from discern.engine.local import LocalEngine
 from discern.recommendations.contract import Content as CoreContent
+from discern.web.accounts.models import User
 from discern.web.recommendations import lists, services
 from discern.web.recommendations.models import Content, Impression
+from tests.web.conftest import client_of
 
 API = "/api/v1"
 TEXTS = ("", "\x00", "\ud7ff\uffff", "a" * 300, "%00", "../..", "\u202e", "0", "[]", "{}", "\n")
@@ -52,6 +54,14 @@ def _own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     yield
     services.library().events.close()
     services.library_in.cache_clear()
+
+
+@pytest.fixture
+def api(person: User) -> Client:
+    """A host application's program, with its service account's key."""
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    person.refresh_from_db()
+    return client_of(person)
 
 
 @pytest.fixture
@@ -135,7 +145,11 @@ def test_no_body_makes_a_server_error(api: Client, two_contents: None, body: Any
 def test_odd_but_storable_values_are_kept_as_they_can_be_stored(
     api: Client, two_contents: None
 ) -> None:
-    row = {"content_id": "odd", "title": "a\x00b" + "x" * 900, "tags": ["\x00", None, 7, {}]}
+    row: dict[str, Any] = {
+        "content_id": "odd",
+        "title": "a\x00b" + "x" * 900,
+        "tags": ["\x00", None, 7, {}],
+    }
     body = orjson.dumps({"contents": [row]})
     assert api.post(f"{API}/contents", body, content_type="application/json").status_code == 200
     kept = api.get(f"{API}/contents/odd").json()

@@ -30,6 +30,7 @@ from discern.web.recommendations.models import (
     UserInteraction,
 )
 from tests.fakes.recommender import ShelfEngine
+from tests.web.conftest import client_of
 
 API = "/api/v1"
 JSON = "application/json"
@@ -50,6 +51,14 @@ def _own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     yield
     services.library().events.close()
     services.library_in.cache_clear()
+
+
+@pytest.fixture
+def api(person: User) -> Client:
+    """A host application's program, with its service account's key."""
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    person.refresh_from_db()
+    return client_of(person)
 
 
 @pytest.fixture

@@ -74,6 +74,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/categories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Every category with how many available contents it has, by name; at most 500. */
+        get: operations["listCategories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contents": {
         parameters: {
             query?: never;
@@ -252,6 +269,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recommendations/fits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All fits, newest first. */
+        get: operations["listFits"];
+        put?: never;
+        /**
+         * @description Learn from everything stored, in the background. The present model answers until the
+         *     new one stands; 409 while another fit runs.
+         */
+        post: operations["createFit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recommendations/fits/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description State, what is being done, and the report. */
+        get: operations["getFit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recommendations/metrics": {
         parameters: {
             query?: never;
@@ -259,7 +314,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Sizes, the popularity curve, and click and like rates of each arm. */
+        /** @description Sizes, the popularity curve, the model that answers, and the rates of each arm. */
         get: operations["recommendationMetrics"];
         put?: never;
         post?: never;
@@ -629,6 +684,13 @@ export interface components {
             /** Format: double */
             ymax: number;
         };
+        Categories: {
+            categories: components["schemas"]["Category"][];
+        };
+        Category: {
+            category: string;
+            contents: number;
+        };
         Content: {
             content_id: string;
             title?: string;
@@ -688,11 +750,31 @@ export interface components {
             score: number;
             box: components["schemas"]["Box"];
         };
+        Erased: {
+            interactions: number;
+        };
         FeedbackRequest: {
             /** @description The label that would be right. */
             label: string;
             /** @default  */
             comment?: string;
+        };
+        FitRequestRequest: {
+            /**
+             * Format: double
+             * @description How long to search for settings.
+             * @default 60
+             */
+            tune_seconds?: number;
+        };
+        FittedModel: {
+            name: string;
+            version: string;
+            model_bytes: number;
+            /** @description Of the fit: quality on held-out people, coverage, Gini, seconds, sizes. */
+            report: {
+                [key: string]: number;
+            };
         };
         /**
          * @description * `csv` - csv
@@ -810,6 +892,33 @@ export interface components {
             /** Format: date-time */
             readonly last_used_at: string | null;
         };
+        LearningJob: {
+            /** Format: uuid */
+            readonly id: string;
+            state?: components["schemas"]["StateEnum"];
+            stage?: string;
+            /** Format: double */
+            tune_seconds?: number;
+            version?: string;
+            report: {
+                [key: string]: number;
+            };
+            error_code?: string;
+            error_message?: string;
+            /** Format: date-time */
+            created_at?: string;
+            /** Format: date-time */
+            started_at?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+        };
+        LearningJobPage: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["LearningJob"][];
+        };
         Mood: {
             /** @description The most likely mood. */
             label: string;
@@ -846,6 +955,7 @@ export interface components {
             code: string;
             message: string;
         };
+        NullEnum: null;
         Objects: {
             objects: components["schemas"]["DetectedObject"][];
             width: number;
@@ -931,6 +1041,9 @@ export interface components {
             shown_contents: number;
             /** @description People who met each content, the best known first; 200 at most. */
             popularity: number[];
+            categories: components["schemas"]["Category"][];
+            /** @description The one that answers. */
+            model: components["schemas"]["FittedModel"] | null;
             arms: components["schemas"]["Arm"][];
         };
         RecommendationModel: {
@@ -1178,7 +1291,7 @@ export interface components {
              *     * `text` - text
              *     * `mood` - mood
              */
-            step: components["schemas"]["StepEnum"];
+            step: components["schemas"]["StepEnum"] | components["schemas"]["NullEnum"];
         };
         /** @description What went wrong, as RFC 9457 describes it. */
         Problem: {
@@ -1253,6 +1366,15 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1389,6 +1511,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -1456,6 +1587,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1720,6 +1860,61 @@ export interface operations {
             };
         };
     };
+    listCategories: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Categories"];
+                };
+            };
+            /** @description No key or session, or one that is not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session's CSRF token is missing, or this caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model server or the database is away or overloaded; Retry-After says for how long. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listContents: {
         parameters: {
             query?: {
@@ -1762,6 +1957,15 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1957,6 +2161,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -2024,6 +2237,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2116,6 +2338,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -2177,6 +2408,15 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2372,6 +2612,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -2395,10 +2644,12 @@ export interface operations {
     listInteractions: {
         parameters: {
             query?: {
+                /** @description Only those with this content. */
+                content?: string;
                 /** @description From `next` or `previous`. */
                 cursor?: string;
                 page_size?: number;
-                /** @description Your own id of the person. In a session: leave it out, it is you. */
+                /** @description Your own id of the person; only a staff or service account may name another than itself. Left out, it is you. */
                 person?: string;
             };
             header?: never;
@@ -2435,6 +2686,15 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2797,6 +3057,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -2828,12 +3097,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No response body */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Erased"];
+                };
             };
             /** @description The input breaks a rule; `field` names where. */
             400: {
@@ -2864,6 +3134,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2905,7 +3184,7 @@ export interface operations {
                 /** @description Share kept for new contents. */
                 exploration?: number;
                 n?: number;
-                /** @description Your own id of the person. In a session: leave it out, it is you. */
+                /** @description Your own id of the person; only a staff or service account may name another than itself. Left out, it is you. */
                 person?: string;
                 /** @description Also what the person has met already. */
                 seen?: boolean;
@@ -2946,6 +3225,289 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model server or the database is away or overloaded; Retry-After says for how long. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFits: {
+        parameters: {
+            query?: {
+                /** @description From `next` or `previous`. */
+                cursor?: string;
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearningJobPage"];
+                };
+            };
+            /** @description The input breaks a rule; `field` names where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key or session, or one that is not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session's CSRF token is missing, or this caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model server or the database is away or overloaded; Retry-After says for how long. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createFit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FitRequestRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearningJob"];
+                };
+            };
+            /** @description The input breaks a rule; `field` names where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key or session, or one that is not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session's CSRF token is missing, or this caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The thing is in another state than this needs. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body came in chunks, without a length. */
+            411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A media type this address does not read. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model server or the database is away or overloaded; Retry-After says for how long. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model did not answer in time. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearningJob"];
+                };
+            };
+            /** @description The input breaks a rule; `field` names where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key or session, or one that is not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session's CSRF token is missing, or this caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is another person's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3012,6 +3574,15 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3307,6 +3878,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -3503,6 +4083,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -3570,6 +4159,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3658,6 +4256,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
@@ -3830,6 +4437,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -3894,6 +4510,15 @@ export interface operations {
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4097,6 +4722,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -4164,6 +4798,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4249,6 +4892,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -4285,7 +4937,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        /** @enum {string} */
+                        event: "progress" | "done";
+                        data: string;
+                        retry?: number;
+                    };
                 };
             };
             /** @description The input breaks a rule; `field` names where. */
@@ -4317,6 +4974,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4402,6 +5068,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -4470,6 +5145,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4645,6 +5329,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests; Retry-After says when to come back. */
             429: {
                 headers: {
@@ -4800,6 +5493,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,6 +15,12 @@ def key() -> None:
 @key.command()
 @click.argument("user")
 @click.option("--name", default="command line", show_default=True, help="What the key is for.")
-def create(user: str, name: str) -> None:
+@click.option(
+    "--service",
+    is_flag=True,
+    help="USER is a program that acts for its own people; its account is made if need be.",
+)
+def create(user: str, name: str, service: bool) -> None:
     """Make a key for USER and print it: the only time it is shown."""
-    raise click.exceptions.Exit(run_site_command(["create_key", user, "--name", name]))
+    arguments = ["create_key", user, "--name", name, *(["--service"] if service else [])]
+    raise click.exceptions.Exit(run_site_command(arguments))

@@ -49,7 +49,10 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     environment = _environment(host, port, (home or default_home()).absolute(), demo)
     _prepare("Checking settings", ["check"], environment)
     _prepare("Migrating the database", ["migrate", "--no-input"], environment)
-    sign_in = _prepare("Making the demo account", ["make_demo"], environment) if demo else ""
+    sign_in = ""
+    if demo:
+        sign_in = _prepare("Making the demo account", ["make_demo"], environment)
+        _prepare("Filling the reading room", ["make_demo_library", "--at-start"], environment)
     supervisor = Supervisor(_programs(environment), say=lambda line: click.echo(line))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.request_stop())

@@ -87,6 +87,25 @@ def create_key_for(*, username: str, name: str, expires_at: datetime | None = No
     return create_key(owner=owner, name=name, expires_at=expires_at)
 
 
+def make_service(*, username: str) -> User:
+    """The service account of that name, made if there is none: staff, so that a host application's
+    key may act for any of its people, and without a password, so that nobody signs in as it.
+
+    Raises:
+        InvalidInput: no name, or that of a person.
+    """
+    if not username.strip():
+        raise InvalidInput("'user' is blank.", field="user")
+    user, made = User.objects.get_or_create(username=username.strip()[:150])
+    if made:
+        user.set_unusable_password()
+        user.is_staff = True
+        user.save()
+    elif user.has_usable_password():
+        raise InvalidInput(f"{username!r} is a person's account.", field="user")
+    return user
+
+
 def find_key(secret: str) -> ApiKey | None:
     """The usable key of this secret with its owner, or None: unknown, revoked, expired, or its
     owner is not active.
@@ -202,8 +221,9 @@ def make_demo(*, home: Path) -> tuple[str, str]:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(password + "\n")
     user, _ = User.objects.get_or_create(username=DEMO_USERNAME)
-    if not user.is_active or not user.check_password(password):
+    if not (user.is_active and user.is_staff and user.check_password(password)):
         user.is_active = True
+        user.is_staff = True  # who runs a demo tries what those who run a site do
         user.set_password(password)
         user.save()
     return DEMO_USERNAME, password

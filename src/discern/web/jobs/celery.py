@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import close_old_connections
@@ -59,6 +60,14 @@ app.conf.update(
     broker_connection_timeout=1,
 )
 
+# Every worker's sweeper asks for what is due; beat, where somebody runs it, asks on the minute.
+app.conf.update(
+    timezone=settings.TIME_ZONE,
+    beat_schedule={
+        "discern.put_in_due": {"task": "discern.put_in_due", "schedule": crontab(hour=3, minute=17)}
+    },
+)
+
 _stopping = threading.Event()
 
 
@@ -78,6 +87,13 @@ def run_row(kind: str, pk: str) -> None:
     claim = wait_out(lambda: services.claim(among, row, owner=owner_name()), limit_s=CLAIM_WITHIN_S)
     if claim is not None:
         run(claim, stopping=_stopping)
+
+
+@app.task(name="discern.put_in_due", ignore_result=True)
+def put_in_due() -> None:
+    """Puts in the jobs that the schedules of the kinds say are due."""
+    close_old_connections()
+    services.put_in_due()
 
 
 @worker_ready.connect

@@ -24,7 +24,9 @@ class Kind:
 
     ``lease_s`` is how long a dead worker's row stays unseen; a live one renews it three times in
     that time. ``time_limit_s`` ends the renewing, so that a hung handler loses its row.
-    ``max_attempts`` counts tries since the row last made progress.
+    ``max_attempts`` counts tries since the row last made progress. ``put_in_due`` puts in what a
+    schedule says and returns how many rows those were; every sweeper asks it, so it must be cheap
+    and let only one of them win.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Kind:
     lease_s: float = 30.0
     time_limit_s: float = 900.0
     max_attempts: int = 3
+    put_in_due: Callable[[], int] | None = None
 
 
 _kinds: dict[str, Kind] = {}

@@ -192,6 +192,11 @@ def sweep(*, silent_s: float = 60.0) -> dict[str, int]:
     return dict(done)
 
 
+def put_in_due() -> dict[str, int]:
+    """Asks every kind's schedule; returns how many rows were ``put in``."""
+    return {"put in": sum(kind.put_in_due() for kind in kinds() if kind.put_in_due is not None)}
+
+
 def reap(*, silent_s: float = 60.0) -> dict[str, int]:
     """Takes rows back from workers of this machine that have ended, without waiting for their
     leases to; a plain read when there are none. Returns as :func:`sweep`."""

@@ -161,6 +161,7 @@ def sweep_until(stopping: threading.Event) -> None:
 def sweep_once() -> None:
     """One round of the sweeper; a database that is away is met again in the next."""
     _put_right(services.sweep)
+    _put_right(services.put_in_due)
 
 
 def _put_right(act: Callable[[], dict[str, int]]) -> None:

@@ -10,6 +10,7 @@ class RecommendationsConfig(AppConfig):
     label = "recommend"
 
     def ready(self) -> None:
-        from discern.web.recommendations.importing import register_kind
+        from discern.web.recommendations import importing, nightly
 
-        register_kind()
+        importing.register_kind()
+        nightly.register_kind()

@@ -11,11 +11,18 @@ from django.utils import timezone
 
 from discern.recommendations import contract
 from discern.web.recommendations import services
+from discern.web.recommendations.models import Content, UserInteraction
 
 FOLDER: Final = Path(__file__).parent
 LIBRARY: Final = FOLDER / "demo_library.jsonl"
 READERS: Final = FOLDER / "demo_readers.jsonl"
 SECONDS_APART: Final = 60.0
+
+
+def is_wanted() -> bool:
+    """Whether there is room for the demo: whoever has contents of their own, or has deleted some
+    of the demo's, is not given it again."""
+    return not Content.objects.exists() and not UserInteraction.objects.exists()
 
 
 def load() -> tuple[int, int]:

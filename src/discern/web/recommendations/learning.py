@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +45,8 @@ def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Map
         report=report,
         last_event=last_event,
     )
+    measured = {**fitted.report, "peak_memory_mb": _peak_memory_mb()}
+    fitted = replace(fitted, report=measured)
     version = time.strftime("%Y%m%d.%H%M%S", time.gmtime())
     store = Store(load_environment().home.expanduser())
     with tempfile.TemporaryDirectory() as folder:
@@ -49,3 +54,9 @@ def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Map
         store.install(new)
     store.activate(MODEL_NAME, version)
     return version, fitted.report
+
+
+def _peak_memory_mb() -> float:
+    """The most memory this process has held so far, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes here

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 from uuid import UUID
@@ -71,7 +71,8 @@ def recommend(
         if ahead is None:
             raise
         found, source = ahead, "precomputed"
-    return _shown(found, source, person=person, experiment=experiment, arm=arm)
+    liked = {event.content for event in request.history if event.liked}
+    return _shown(found, source, person=person, liked=liked, experiment=experiment, arm=arm)
 
 
 def similar(*, content: Content, n: int, filters: Filters) -> Shown:
@@ -133,12 +134,14 @@ def compare_arms(*, experiment: str) -> list[dict[str, Any]]:
     ]
 
 
-def why(reason: Reason, titles: Mapping[str, Content]) -> str:
-    """The reason as a person would say it."""
+def why(reason: Reason, titles: Mapping[str, Content], liked: Collection[str] = ()) -> str:
+    """The reason as a person would say it; what is not among the ``liked`` was only read."""
     if reason.kind in ("because", "similar") and reason.content is not None:
         known = titles.get(reason.content)
         name = str(known) if known is not None else reason.content
-        return f"because you liked {name}" if reason.kind == "because" else f"goes with {name}"
+        if reason.kind == "similar":
+            return f"goes with {name}"
+        return f"because you {'liked' if reason.content in liked else 'read'} {name}"
     if reason.kind == "new":
         return f"new in {reason.category}" if reason.category else "new"
     return "popular"
@@ -149,6 +152,7 @@ def _shown(
     source: str,
     *,
     person: Person | None,
+    liked: Collection[str] = (),
     experiment: str = "",
     arm: str = "",
 ) -> Shown:
@@ -156,7 +160,7 @@ def _shown(
     reasons = [item.reason.content for item in found.items if item.reason.content]
     contents = contents_by_id([*named, *reasons])
     lines = [
-        (contents[item.content], item, why(item.reason, contents))
+        (contents[item.content], item, why(item.reason, contents, liked))
         for item in found.items
         if item.content in contents
     ]

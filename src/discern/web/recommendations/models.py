@@ -128,3 +128,28 @@ class ImportJob(Job):
             *Job.Meta.indexes,
             models.Index(fields=["owner", "-created_at", "-id"], name="import_job_by_owner"),
         ]
+
+
+class LearningJob(Job):
+    """A fit, or lists made ahead. ``night`` is set for the schedule's own: one of each a night."""
+
+    class Task(models.TextChoices):
+        FIT = "fit", "fit"
+        PRECOMPUTE = "precompute", "lists made ahead"
+
+    task = models.CharField(max_length=20, choices=Task.choices)
+    night = models.DateField(null=True, blank=True)
+    tune_seconds = models.FloatField(default=60.0)
+    stage = models.CharField(max_length=200, blank=True, default="")
+    version = models.CharField(max_length=100, blank=True, default="")
+    report = models.JSONField(default=dict)
+
+    class Meta(Job.Meta):
+        abstract = False
+        indexes = [
+            *Job.Meta.indexes,
+            models.Index(fields=["task", "-created_at", "-id"], name="learning_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["task", "night"], name="learning_once_a_night")
+        ]

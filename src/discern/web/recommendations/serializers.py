@@ -7,8 +7,11 @@ from typing import Any
 from rest_framework import serializers
 
 from discern.recommendations.contract import MAX_ID_CHARS
-from discern.web.recommendations.models import Content, ImportJob, UserInteraction
+from discern.web.recommendations.lists import Shown
+from discern.web.recommendations.models import Content, ImportJob, LearningJob, UserInteraction
 from discern.web.recommendations.services import MAX_BATCH
+
+LONGEST_SEARCH_S = 3_600.0
 
 
 class ContentSerializer(serializers.ModelSerializer[Content]):
@@ -28,6 +31,15 @@ class ContentPageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = ContentSerializer(many=True)
+
+
+class CategorySerializer(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    contents = serializers.IntegerField()
+
+
+class CategoriesSerializer(serializers.Serializer[Any]):
+    categories = CategorySerializer(many=True)
 
 
 class TakenSerializer(serializers.Serializer[Any]):
@@ -133,6 +145,16 @@ class ArmSerializer(serializers.Serializer[Any]):
     likes = RateSerializer()
 
 
+class FittedModelSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    version = serializers.CharField()
+    model_bytes = serializers.IntegerField(source="bytes")
+    report = serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="Of the fit: quality on held-out people, coverage, Gini, seconds, sizes.",
+    )
+
+
 class RecommendationMetricsSerializer(serializers.Serializer[Any]):
     people = serializers.IntegerField()
     contents = serializers.IntegerField()
@@ -145,6 +167,8 @@ class RecommendationMetricsSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(),
         help_text="People who met each content, the best known first; 200 at most.",
     )
+    categories = CategorySerializer(many=True)
+    model = FittedModelSerializer(allow_null=True, help_text="The one that answers.")
     arms = ArmSerializer(many=True)
 
 
@@ -171,6 +195,42 @@ class ImportJobSerializer(serializers.ModelSerializer[ImportJob]):
         )
 
 
+class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
+    report = serializers.DictField(child=serializers.FloatField())
+
+    class Meta:
+        model = LearningJob
+        fields = (
+            "id",
+            "state",
+            "stage",
+            "tune_seconds",
+            "version",
+            "report",
+            "error_code",
+            "error_message",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+
+
+class LearningJobPageSerializer(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = LearningJobSerializer(many=True)
+
+
+class FitRequestSerializer(serializers.Serializer[Any]):
+    tune_seconds = serializers.FloatField(
+        required=False,
+        default=60.0,
+        min_value=0.0,
+        max_value=LONGEST_SEARCH_S,
+        help_text="How long to search for settings.",
+    )
+
+
 class ImportJobPageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
@@ -184,3 +244,28 @@ class ImportFormSerializer(serializers.Serializer[Any]):
 
 class ErasedSerializer(serializers.Serializer[Any]):
     interactions = serializers.IntegerField()
+
+
+def list_data(shown: Shown) -> dict[str, Any]:
+    """A list as plain data; see :class:`RecommendationListSerializer`."""
+    return {
+        "items": [
+            {
+                "content_id": content.external_id,
+                "title": content.title,
+                "category": content.category,
+                "tags": content.tags,
+                "score": line.score,
+                "reason": {
+                    "kind": line.reason.kind,
+                    "content_id": line.reason.content,
+                    "text": why,
+                },
+            }
+            for content, line, why in shown.lines
+        ],
+        "model": {"name": shown.model_name, "version": shown.model_version},
+        "source": shown.source,
+        "arm": shown.arm,
+        "impression": shown.impression,
+    }

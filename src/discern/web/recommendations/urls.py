@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from discern.web.recommendations import views
+from discern.web.recommendations.views import contents, people, running
 
 urlpatterns = [
-    path("contents", views.ContentsView.as_view()),
-    path("contents/<str:content_id>", views.ContentView.as_view()),
-    path("contents/<str:content_id>/similar", views.SimilarView.as_view()),
-    path("interactions", views.InteractionsView.as_view()),
-    path("recommendations", views.RecommendationsView.as_view()),
-    path("recommendations/metrics", views.MetricsView.as_view()),
-    path("people/<str:person_id>", views.PersonView.as_view()),
-    path("imports", views.ImportsView.as_view()),
-    path("imports/<uuid:job_id>", views.ImportView.as_view()),
+    path("contents", contents.ContentsView.as_view()),
+    path("contents/<str:content_id>", contents.ContentView.as_view()),
+    path("contents/<str:content_id>/similar", contents.SimilarView.as_view()),
+    path("categories", contents.CategoriesView.as_view()),
+    path("interactions", people.InteractionsView.as_view()),
+    path("recommendations", people.RecommendationsView.as_view()),
+    path("recommendations/metrics", running.MetricsView.as_view()),
+    path("recommendations/fits", running.FitsView.as_view()),
+    path("recommendations/fits/<uuid:job_id>", running.FitView.as_view()),
+    path("people/<str:person_id>", people.PersonView.as_view()),
+    path("imports", running.ImportsView.as_view()),
+    path("imports/<uuid:job_id>", running.ImportView.as_view()),
 ]

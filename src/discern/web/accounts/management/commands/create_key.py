@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from discern.errors import DiscernError
-from discern.web.accounts.services import create_key_for
+from discern.web.accounts.services import create_key_for, make_service
 
 
 class Command(BaseCommand):
@@ -16,9 +16,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
         parser.add_argument("--name", default="command line")
+        parser.add_argument(
+            "--service",
+            action="store_true",
+            help="USER is a program that acts for its own people; its account is made.",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         try:
+            if options["service"]:
+                make_service(username=options["user"])
             made = create_key_for(username=options["user"], name=options["name"])
         except DiscernError as error:
             raise CommandError(error.message) from error

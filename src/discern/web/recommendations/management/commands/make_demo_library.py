@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from discern.web.recommendations import demo, learning
+from discern.web.recommendations import demo, learning, nightly
 
 
 class Command(BaseCommand):
@@ -14,12 +14,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-fit", action="store_true", help="Only the texts and readers.")
+        parser.add_argument(
+            "--at-start",
+            action="store_true",
+            help="Only into an empty site, and let a worker fit the model.",
+        )
         parser.add_argument("--tune-seconds", type=float, default=5.0)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["at_start"] and not demo.is_wanted():
+            return
         contents, interactions = demo.load()
         self.stdout.write(f"{contents} contents, {interactions} interactions")
-        if not options["no_fit"]:
+        if options["at_start"]:
+            nightly.enqueue_fit(tune_seconds=options["tune_seconds"])
+        elif not options["no_fit"]:
             version, _ = learning.fit(
                 tune_seconds=options["tune_seconds"], report=lambda _line: None
             )

@@ -10,7 +10,7 @@ from discern.web.recommendations import lists
 
 
 class Command(BaseCommand):
-    help = "Make everybody's list ahead."
+    help = "Make everybody's list ahead; what the nightly job does."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(f"{lists.precompute()} lists")

@@ -1,0 +1,1 @@
+"""What HTTP asks of recommendations, translated for the services."""

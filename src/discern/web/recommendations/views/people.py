@@ -1,0 +1,154 @@
+"""What people did, what they are suggested, and forgetting them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from discern.errors import InvalidInput
+from discern.recommendations.contract import Interaction
+from discern.recommendations.files import PERSON_NAMES, parse_interaction
+from discern.web.api.paging import NewestFirst
+from discern.web.api.parsing import json_object
+from discern.web.api.views import ApiView
+from discern.web.recommendations import lists, serializers, services
+from discern.web.recommendations.access import check_may_name, is_operator, own_person, person_of
+from discern.web.recommendations.parameters import (
+    FILTERS,
+    LENGTH,
+    PAGE,
+    PERSON,
+    filters_of,
+    id_of,
+    length_of,
+    number_of,
+    rows_of,
+)
+
+
+class InteractionsView(ApiView):
+    """What people did."""
+
+    @extend_schema(
+        operation_id="listInteractions",
+        tags=["recommendations"],
+        parameters=[
+            PERSON,
+            OpenApiParameter("content", str, description="Only those with this content."),
+            *PAGE,
+        ],
+        responses=serializers.InteractionPageSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """A person's interactions, newest first."""
+        found = services.interactions_of(person=person_of(request))
+        if (content := request.query_params.get("content")) is not None:
+            found = found.filter(content__external_id=services.stored(content))
+        pages = NewestFirst()
+        page = pages.paginate_queryset(found, request, view=self) or []
+        rows = serializers.InteractionRowSerializer(page, many=True).data
+        return pages.get_paginated_response(rows)
+
+    @extend_schema(
+        operation_id="recordInteractions",
+        tags=["recommendations"],
+        request=serializers.InteractionBatchSerializer,
+        responses=serializers.TakenSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Record what people did; the next list already follows from it. Duplicates, unknown
+        contents and late events are counted, not errors."""
+        data = json_object(request)
+        rows = rows_of(data, "interactions")
+        keys = _keys(rows)
+        taken = services.record(
+            interactions=_events(request, rows),
+            keys=keys,
+            impression=id_of(data.get("impression"), field="impression"),
+        )
+        return Response(asdict(taken))
+
+
+class RecommendationsView(ApiView):
+    """Lists."""
+
+    @extend_schema(
+        operation_id="recommend",
+        tags=["recommendations"],
+        parameters=[
+            PERSON,
+            LENGTH,
+            *FILTERS,
+            OpenApiParameter("diversity", float, description="0 (likeliest) to 1 (most varied)."),
+            OpenApiParameter("exploration", float, description="Share kept for new contents."),
+            OpenApiParameter("experiment", str, description="Compare rankers under this name."),
+        ],
+        responses=serializers.RecommendationListSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """What the person would like next, and why. Somebody unknown gets the popular."""
+        shown = lists.recommend(
+            person=person_of(request),
+            n=length_of(request),
+            filters=filters_of(request),
+            diversity=number_of(request, "diversity", 0.0),
+            exploration=number_of(request, "exploration", 0.1),
+            experiment=request.query_params.get("experiment", ""),
+        )
+        return Response(serializers.list_data(shown))
+
+
+class PersonView(ApiView):
+    """Everything known of one person."""
+
+    @extend_schema(
+        operation_id="erasePerson",
+        tags=["recommendations"],
+        responses={200: serializers.ErasedSerializer},
+    )
+    def delete(self, request: Request, person_id: str) -> Response:
+        """Forget a person: their interactions, lists, and their part of what was learned."""
+        check_may_name(request, person_id)
+        count = services.forget(person=services.person_named(person_id))
+        return Response({"interactions": count})
+
+
+def _keys(rows: list[dict[str, Any]]) -> list[str] | None:
+    keys = [row.get("key") for row in rows]
+    if all(key is None for key in keys):
+        return None
+    if not all(isinstance(key, str) and 0 < len(key) <= 64 and "\x00" not in key for key in keys):
+        raise InvalidInput(
+            "Give every interaction a 'key' of 1 to 64 characters, or none.", field="interactions"
+        )
+    return [str(key) for key in keys]
+
+
+def _events(request: Request, rows: list[dict[str, Any]]) -> list[Interaction]:
+    operator = is_operator(request)
+    # A service has no tastes of its own; anyone else who names nobody means themselves.
+    me = None if operator and request.auth is not None else own_person(request).external_id
+    now = timezone.now().timestamp()
+    return [_event(row, place, now, me, operator) for place, row in enumerate(rows)]
+
+
+def _event(
+    row: Mapping[str, Any], place: int, now: float, me: str | None, operator: bool
+) -> Interaction:
+    fields = {key: value for key, value in row.items() if key != "key"}
+    named = [fields[name] for name in PERSON_NAMES if fields.get(name) is not None]
+    if not operator and any(str(name).strip() != me for name in named):
+        raise PermissionDenied("You may only speak for yourself; leave 'person' out.")
+    if not named and me is not None:
+        fields["person"] = me
+    if fields.get("created_at") is None:
+        fields["created_at"] = now
+    fields.setdefault("view_time", 0)
+    return parse_interaction(fields, where=f"interactions[{place}]")
