@@ -32,7 +32,7 @@ from discern.errors import (
 from discern.vision import sandbox as sandbox_room
 from discern.vision.contract import ImageLimits
 from discern.vision.formats import inspect
-from discern.vision.images import open_image, sanitize
+from discern.vision.images import open_image, sanitize, sanitize_with_thumbnail
 from discern.vision.sandbox import Sandbox
 from tests.faults.hostile_files import hostile_files, picture, png, png_chunk
 
@@ -118,6 +118,25 @@ def test_orientation_is_applied(kind: str, orientation: int, expected: list[str]
     opened = open_image(encode(quarters(), kind, exif=exif))
     assert corners(opened.pixels) == expected
     assert (opened.width, opened.height) == ((64, 32) if orientation < 5 else (32, 64))
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("RGB", "image/jpeg"), ("RGBA", "image/png")])
+def test_a_thumbnail_comes_with_the_clean_picture_both_upright(mode: str, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = quarters(640, 320).convert(mode)
+    if mode == "RGBA":
+        image.putpixel((0, 0), (0, 0, 0, 0))
+    turned = encode(image, "WEBP", exif=exif, lossless=True)
+    clean, small = sanitize_with_thumbnail(turned, thumbnail_side=100)
+    assert (clean.width, clean.height, clean.media_type) == (320, 640, kind)
+    assert (small.width, small.height, small.media_type) == (50, 100, kind)
+    for picture_file in (clean.data, small.data):
+        with Image.open(io.BytesIO(picture_file)) as image:
+            assert not image.getexif()
+            pixels = np.asarray(image.convert("RGB"))
+        assert corners(pixels) == ["blue", "red", "white", "green"]
+    assert clean.data == sanitize(turned).data
 
 
 def test_unreadable_metadata_does_not_keep_a_picture_from_opening() -> None:

@@ -123,18 +123,38 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image
 
 
-def encode(image: Image.Image, request: dict[str, Any], profile: bytes | None) -> tuple[bytes, str]:
+def encode(image: Image.Image, *, quality: int, keep_alpha: bool) -> tuple[bytes, str]:
     """The pixels alone as a new file: WebP or PNG when clear parts must survive, else JPEG."""
-    image = _to_srgb(image, profile)
     out = io.BytesIO()
-    if image.has_transparency_data and request["keep_alpha"]:
+    if image.has_transparency_data and keep_alpha:
         clean = Image.frombytes("RGBA", image.size, image.convert("RGBA").tobytes())
         clean.save(out, "PNG")
         return out.getvalue(), "image/png"
     clean = flatten(image)
     clean = Image.frombytes("RGB", clean.size, clean.tobytes())
-    clean.save(out, "JPEG", quality=request["quality"], optimize=False)
+    clean.save(out, "JPEG", quality=quality, optimize=False)
     return out.getvalue(), "image/jpeg"
+
+
+def _encoded(image: Image.Image, request: dict[str, Any], reply: dict[str, Any]) -> bytes:
+    """The picture's new file and, when one is wanted, a small one's behind it."""
+    image = _to_srgb(image, image.info.get("icc_profile"))
+    keep_alpha = request["keep_alpha"]
+    body, reply["media_type"] = encode(image, quality=request["quality"], keep_alpha=keep_alpha)
+    if wanted := request.get("thumbnail"):
+        scale = min(1.0, wanted["max_side"] / max(image.size))
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        small = _shrink(image, size)
+        file, media_type = encode(small, quality=wanted["quality"], keep_alpha=keep_alpha)
+        columns, rows = small.size
+        reply["thumbnail"] = {
+            "length": len(file),
+            "media_type": media_type,
+            "columns": columns,
+            "rows": rows,
+        }
+        body += file
+    return body
 
 
 def answer(data: bytes, request: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
@@ -142,8 +162,7 @@ def answer(data: bytes, request: dict[str, Any]) -> tuple[bytes, dict[str, Any]]
     image, (width, height), frames = decode(data, request)
     reply: dict[str, Any] = {"width": width, "height": height, "frames": frames}
     if request["verb"] == "encode":
-        profile = image.info.get("icc_profile")
-        body, reply["media_type"] = encode(image, request, profile)
+        body = _encoded(image, request, reply)
     else:
         image = flatten(image)
         body = image.tobytes()

@@ -60,12 +60,45 @@ def sanitize(
     Raises:
         EmptyInput, UnsupportedMedia, CorruptMedia, TooLarge, Overloaded: as :func:`open_image`.
     """
+    request = {"max_side": max_side, "quality": quality, "keep_alpha": keep_alpha}
+    reply, body = _encode(data, request, limits, sandbox)
+    return _sanitized(body, reply)
+
+
+def sanitize_with_thumbnail(
+    data: bytes,
+    *,
+    max_side: int = 4_096,
+    quality: int = 90,
+    thumbnail_side: int,
+    thumbnail_quality: int = 80,
+    limits: ImageLimits | None = None,
+    sandbox: Sandbox | None = None,
+) -> tuple[SanitizedImage, SanitizedImage]:
+    """The picture as :func:`sanitize` writes it and a small one, decoding the file once.
+
+    Raises:
+        EmptyInput, UnsupportedMedia, CorruptMedia, TooLarge, Overloaded: as :func:`open_image`.
+    """
+    small = {"max_side": thumbnail_side, "quality": thumbnail_quality}
+    request = {"max_side": max_side, "quality": quality, "keep_alpha": True, "thumbnail": small}
+    reply, body = _encode(data, request, limits, sandbox)
+    behind = len(body) - int(reply["thumbnail"]["length"])
+    return _sanitized(body[:behind], reply), _sanitized(body[behind:], reply["thumbnail"])
+
+
+def _encode(
+    data: bytes, request: dict[str, Any], limits: ImageLimits | None, sandbox: Sandbox | None
+) -> tuple[dict[str, Any], bytes]:
     limits = limits or ImageLimits()
     info = inspect(data, limits)
-    request = _request(info.format, limits, max_side)
-    request |= {"verb": "encode", "quality": quality, "keep_alpha": keep_alpha}
-    reply, body = (sandbox or default_sandbox()).run(request, data, limits)
-    return SanitizedImage(body, str(reply["media_type"]), int(reply["columns"]), int(reply["rows"]))
+    request = _request(info.format, limits, request["max_side"]) | request | {"verb": "encode"}
+    return (sandbox or default_sandbox()).run(request, data, limits)
+
+
+def _sanitized(body: bytes, described: dict[str, Any]) -> SanitizedImage:
+    size = int(described["columns"]), int(described["rows"])
+    return SanitizedImage(body, str(described["media_type"]), *size)
 
 
 def _request(kind: str, limits: ImageLimits, max_side: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.conf import settings
 
+from discern.web.jobs import bells
+
 log = logging.getLogger(__name__)
 
 
@@ -27,12 +29,15 @@ class Carrier(Protocol):
 
 
 class EmbeddedCarrier:
-    """No messages: workers look into the database every few hundredths of a second."""
+    """No messages: workers look into the database, and a bell tells those of this machine when."""
 
     sends_messages: ClassVar[bool] = False
 
     def notify(self, kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> bool:
-        """Nothing to do."""
+        """Wakes the workers of this machine; those of others look every few hundredths of a
+        second."""
+        if delay_s <= 0:
+            bells.ring(bells.QUEUED)
         return True
 
 

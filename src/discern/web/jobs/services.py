@@ -17,6 +17,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from discern.web.jobs import bells
 from discern.web.jobs.carriers import carrier
 from discern.web.jobs.models import Job, State
 from discern.web.jobs.owners import has_ended
@@ -90,16 +91,25 @@ def claim(kind: Kind, pk: UUID, *, owner: str, tries: int = 0) -> Claim | None:
         lease_expires_at=now + timedelta(seconds=kind.lease_s),
         started_at=Coalesce(F("started_at"), now),
     )
-    return Claim(kind, pk, token, last_try=tries + 1 >= kind.max_attempts) if won else None
+    if not won:
+        return None
+    transaction.on_commit(_tell_watchers)
+    return Claim(kind, pk, token, last_try=tries + 1 >= kind.max_attempts)
 
 
 def update_held(claim: Claim, **columns: Any) -> bool:
     """Changes columns of a held row; False when the lease was lost to another worker."""
-    return bool(
-        claim.kind.model._default_manager.filter(
-            pk=claim.pk, state=State.PROCESSING, lease_token=claim.token
-        ).update(**columns)
+    held = claim.kind.model._default_manager.filter(
+        pk=claim.pk, state=State.PROCESSING, lease_token=claim.token
     )
+    changed = bool(held.update(**columns))
+    if changed:
+        transaction.on_commit(_tell_watchers)
+    return changed
+
+
+def _tell_watchers() -> None:
+    bells.ring(bells.CHANGED)
 
 
 def renew(claim: Claim) -> bool:
@@ -227,6 +237,10 @@ def _take_back(kind: Kind, lost: Q) -> dict[str, int]:
         available_at=now,
         notified_at=_LONG_AGO,
     )
+    if requeued:
+        bells.ring(bells.QUEUED)
+    if requeued or buried:
+        _tell_watchers()
     return {"buried": buried, "requeued": requeued}
 
 

@@ -6,14 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
-from discern.web.jobs import services
+from discern.web.jobs import bells, services
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.owners import owner_name
 from discern.web.jobs.registry import Kind, kinds
@@ -22,7 +22,8 @@ from discern.web.jobs.services import Claim
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.05
-"""Between two looks at an idle queue: a new row is seen within this and the look's own time."""
+"""Between two looks at an idle queue when no bell rings: a new row, be it another machine's, is
+seen within this and the look's own time."""
 
 SWEEP_EVERY_S: Final[float] = settings.JOB_LEASE_S / 6
 
@@ -64,11 +65,13 @@ class Worker:
         self._halt = threading.Event()
         self._running: set[Future[Outcome]] = set()
         self._pause = _Pause()
+        self._bell = bells.Listener(bells.QUEUED)
 
     def stop(self) -> None:
         """Asks the worker to claim nothing more and to return what it has; safe in a signal."""
         self._stopping.set()
         self._halt.set()
+        self._bell.poke()
 
     def run(self) -> None:
         """Works until :meth:`stop`; returns when every row has been finished or returned."""
@@ -86,6 +89,7 @@ class Worker:
                     self._stopping.wait(1.0)
             _close_connections(pool, self._threads)
         sweeper.join(timeout=1.0)
+        self._bell.close()
 
     def _step(self, pool: ThreadPoolExecutor) -> None:
         self._collect()
@@ -93,12 +97,9 @@ class Worker:
         claims = self._claim(free) if free and self._may_claim() else []
         for claim in claims:
             self._start(pool, claim)
-        if claims:
-            return
-        if self._running:
-            wait(self._running, timeout=LOOK_EVERY_S, return_when=FIRST_COMPLETED)
-        else:
-            self._stopping.wait(LOOK_EVERY_S)
+        if not claims:
+            # With no thread free there is nothing to look for, until one is.
+            self._bell.wait(LOOK_EVERY_S if free else None)
 
     def _claim(self, limit: int) -> list[Claim]:
         return services.claim_next(owner=self._owner, among=self._among or kinds(), limit=limit)
@@ -108,6 +109,7 @@ class Worker:
             self._make_room()
         future = pool.submit(_run_in_thread, claim, self._halt)
         self._running.add(future)
+        future.add_done_callback(lambda _: self._bell.poke())
         if claim.last_try and claim.kind.max_attempts > 1:
             wait([future])
 

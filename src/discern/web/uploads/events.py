@@ -12,10 +12,13 @@ import orjson
 from django.conf import settings
 
 from discern.errors import Overloaded
+from discern.web.jobs.bells import CHANGED, watch
 from discern.web.jobs.models import State
 from discern.web.uploads.models import Upload
 
 LOOK_EVERY_S: Final = 0.1
+"""Between two looks when no bell rings, as for changes made on another machine."""
+
 HEARTBEAT_S: Final = 15.0
 LONGEST_S: Final = 600.0
 FINAL: Final = frozenset({State.DONE, State.FAILED, State.DEAD})
@@ -60,9 +63,11 @@ class _Released:
 
 def _events(upload_id: uuid.UUID, describe: Callable[[Upload], dict[str, Any]]) -> Iterator[bytes]:
     began = spoke = time.monotonic()
+    changes = watch(CHANGED)
     seen: tuple[Any, ...] | None = None
     yield b"retry: 1000\n\n"
     while time.monotonic() - began < LONGEST_S:
+        rung = changes.rung
         row = Upload._default_manager.filter(pk=upload_id).first()
         if row is None:
             yield event("deleted", {"id": str(upload_id)})
@@ -77,7 +82,7 @@ def _events(upload_id: uuid.UUID, describe: Callable[[Upload], dict[str, Any]]) 
         elif time.monotonic() - spoke > HEARTBEAT_S:
             spoke = time.monotonic()
             yield b": still here\n\n"
-        time.sleep(LOOK_EVERY_S)
+        changes.wait(rung, LOOK_EVERY_S)
 
 
 def event(name: str, data: dict[str, Any]) -> bytes:

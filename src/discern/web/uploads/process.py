@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from discern.errors import Cancelled, DiscernError, MissingExtra, ModelNotFound, ModelNotReady
 from discern.text.contract import MAX_TEXT_CHARS
-from discern.vision.images import sanitize
+from discern.vision.images import sanitize_with_thumbnail
 from discern.web.engine import get_engine
 from discern.web.jobs.models import State
 from discern.web.jobs.work import LeaseLost, Work
@@ -47,8 +47,7 @@ def _cleaned(work: Work[Upload]) -> bytes:
     if row.picture:
         return storing.read(row.picture)
     original = storing.read(row.original)
-    clean = sanitize(original)
-    thumbnail = sanitize(clean.data, max_side=THUMBNAIL_SIDE, quality=80)
+    clean, thumbnail = sanitize_with_thumbnail(original, thumbnail_side=THUMBNAIL_SIDE)
     folder = folder_of(row.pk)
     columns = {
         "picture": storing.write(str(folder / "picture"), clean.data),

@@ -17,6 +17,7 @@ from discern.vision.contract import MAX_IMAGE_BYTES, ImageLimits
 from discern.vision.formats import inspect
 from discern.web.accounts.models import User
 from discern.web.api.errors import Conflict
+from discern.web.jobs import bells
 from discern.web.jobs import services as jobs
 from discern.web.jobs.models import INTERACTIVE, State
 from discern.web.uploads import storing
@@ -283,4 +284,5 @@ def delete(*, owner: User, upload_id: uuid.UUID) -> None:
             # The worker may have stored files whose names the row does not tell yet.
             names += [str(folder_of(row.pk) / name) for name in ("picture", "thumbnail")]
         row.delete()
+        transaction.on_commit(lambda: bells.ring(bells.CHANGED))
         transaction.on_commit(lambda: storing.remove(names), robust=True)

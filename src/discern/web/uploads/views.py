@@ -162,13 +162,24 @@ class RetryView(ApiView):
         return Response(describe(row), status=202)
 
 
+_EVENT: Final = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "done"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer"},
+    },
+    "required": ["event", "data"],
+}
+
+
 class EventsView(ApiView):
     """What happens to a picture, as it happens."""
 
     @extend_schema(
         operation_id="uploadEvents",
         tags=["uploads"],
-        responses={(200, "text/event-stream"): OpenApiResponse(str)},
+        responses={(200, "text/event-stream"): OpenApiResponse(_EVENT)},
     )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """Server-sent events: `progress` on every change and `done` once at the end, each with
