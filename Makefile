@@ -106,7 +106,7 @@ bench: $(STAMPS)/bench ## Benchmarks against the alternatives; results in benchm
 
 .PHONY: faults
 faults: $(STAMPS)/dev ## Kill and starve everything, and count what was lost
-	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.faults --write
 
 .PHONY: lock
 lock: ## Pin every dependency again

@@ -19,7 +19,7 @@ FINAL: Final = {"done", "failed", "dead"}
 
 
 def numbered_picture(number: int) -> tuple[bytes, tuple[int, int]]:
-    """A small picture that shows its number, and its size, which differs from its neighbors'."""
+    """A small picture that shows its number; its size, too, differs from its neighbors'."""
     size = (160 + number % 64, 64 + number % 32)
     image = Image.new("RGB", size, "white")
     font = ImageFont.load_default(size=30)
@@ -55,12 +55,31 @@ class StubbornClient:
         self.accepted: dict[int, str] = {}
         self.refusals: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._let_in = threading.Condition()
+        self._allowed = 0
 
     def run(self) -> None:
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(self._upload, range(self.wanted)))
 
+    def let_in(self, share: float) -> None:
+        """Allows that share of all uploads to be sent."""
+        with self._let_in:
+            self._allowed = max(self._allowed, round(share * self.wanted))
+            self._let_in.notify_all()
+
+    def is_busy(self) -> bool:
+        """Whether a picture is being worked on right now, as far as the site can say."""
+        try:
+            with self._client() as client:
+                answer = client.get("/api/v1/uploads?state=processing&page_size=1", timeout=5.0)
+                return answer.status_code == 200 and bool(answer.json()["results"])
+        except httpx.TransportError:
+            return False
+
     def _upload(self, number: int) -> None:
+        with self._let_in:
+            self._let_in.wait_for(lambda: self._allowed > number)
         data, _ = numbered_picture(number)
         end = time.monotonic() + GIVE_UP_S
         with self._client() as client:
@@ -129,7 +148,11 @@ class StubbornClient:
         rows: dict[str, dict[str, Any]] = {}
         address: str | None = "/api/v1/uploads?page_size=200"
         while address:
-            response = client.get(address)
+            try:
+                response = client.get(address)
+            except httpx.TransportError:
+                time.sleep(0.5)
+                continue
             if response.status_code != 200:
                 time.sleep(0.5)
                 continue

@@ -31,8 +31,14 @@ class Kept:
         self._thread.start()
 
     def kill(self) -> None:
+        """All its processes at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    def kill_one(self, chance: random.Random) -> None:
+        """Any one of its processes, the first or a child."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(chance.choice([self.pid, *_children(self.pid)]), signal.SIGKILL)
 
     def stop(self) -> None:
         self._stop.set()
@@ -57,22 +63,25 @@ class Storm:
     database: Service | None
     disk: Path | None
     seed: int
+    is_busy: Callable[[], bool]
     counts: dict[str, int] = field(default_factory=dict)
 
-    def run(self, *, kills: int, accepted: Callable[[], int], wanted: int) -> None:
-        """``kills`` workers are killed, spread over the time in which ``wanted`` uploads are
-        accepted; the other faults happen at a quarter, a half and so on of it."""
+    def run(self, *, kills: int, let_in: Callable[[float], None]) -> None:
+        """``kills`` workers are killed, each at a random moment while some picture is being worked
+        on; the other faults come at equal distances. ``let_in`` is told how far the storm is, so
+        that uploads arrive all through it."""
         chance = random.Random(self.seed)
         others = list(self._others())
+        due = [kills * (place + 1) // (len(others) + 1) for place in range(len(others))]
         for number in range(kills):
-            self._until(lambda number=number: accepted() >= wanted * number / kills * 0.9)
-            if others and number >= kills * (len(self.counts) or 1) / 6:
-                others.pop(0)()
-            chance.choice(self.workers).kill()
+            let_in((number + 1) / kills)
+            if number in due:
+                others[due.index(number)]()
+            self._until(self.is_busy)
+            time.sleep(chance.uniform(0.0, 0.3))
+            worker = chance.choice(self.workers)
+            worker.kill_one(chance) if chance.random() < 0.3 else worker.kill()
             self._count("workers killed")
-            time.sleep(chance.uniform(0.2, 1.2))
-        for fault in others:
-            fault()
 
     def _others(self) -> Iterator[Callable[[], None]]:
         if self.broker is not None:
@@ -85,10 +94,12 @@ class Storm:
 
     def _stop_broker(self) -> None:
         if self.broker is not None:
-            self.broker.kill()
-            time.sleep(3)
-            self.broker.start()
-            self._count("broker killed and started")
+            for stop in (self.broker.stop, self.broker.kill):
+                stop()
+                time.sleep(2)
+                self.broker.start()
+                self._count("broker stopped or killed, and started")
+                time.sleep(1)
 
     def _kill_model_server(self) -> None:
         for _ in range(3):
@@ -120,7 +131,15 @@ class Storm:
         self.counts[what] = self.counts.get(what, 0) + 1
 
     @staticmethod
-    def _until(condition: Callable[[], bool], limit_s: float = 300.0) -> None:
+    def _until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
         end = time.monotonic() + limit_s
         while not condition() and time.monotonic() < end:
             time.sleep(0.05)
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    try:
+        return [int(child) for child in path.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
