@@ -78,7 +78,7 @@ def _problems_of(path: str, method: str, operation: dict[str, Any]) -> dict[str,
         found |= _WITH_BODY
         found["504"] = "The model did not answer in time."
     elif operation.get("parameters"):
-        found["400"] = _WITH_BODY["400"]
+        found |= {status: _WITH_BODY[status] for status in ("400", "413")}
     if operation.get("security") != [{}]:
         found |= _WITH_CALLER
     if "{" in path:
