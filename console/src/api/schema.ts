@@ -692,17 +692,17 @@ export interface components {
             contents: number;
         };
         Content: {
-            content_id: string;
-            title?: string;
-            text?: string;
-            category?: string;
-            tags?: string[];
+            readonly content_id: string;
+            readonly title: string;
+            readonly text: string;
+            readonly category: string;
+            readonly tags: string[];
             /** Format: date-time */
-            created_at?: string;
-            available?: boolean;
+            readonly created_at: string;
+            readonly available: boolean;
         };
         ContentBatchRequest: {
-            contents: components["schemas"]["ContentRequest"][];
+            contents: components["schemas"]["NewContentRequest"][];
         };
         ContentPage: {
             /** Format: uri */
@@ -710,16 +710,6 @@ export interface components {
             /** Format: uri */
             previous: string | null;
             results: components["schemas"]["Content"][];
-        };
-        ContentRequest: {
-            content_id: string;
-            title?: string;
-            text?: string;
-            category?: string;
-            tags?: string[];
-            /** Format: date-time */
-            created_at?: string;
-            available?: boolean;
         };
         CreatedKey: {
             /** Format: uuid */
@@ -793,25 +783,23 @@ export interface components {
         ImportJob: {
             /** Format: uuid */
             readonly id: string;
-            kind: components["schemas"]["ImportKindEnum"];
-            name: string;
-            state?: components["schemas"]["StateEnum"];
-            /** Format: int64 */
-            progress_done?: number;
-            /** Format: int64 */
-            progress_total?: number | null;
+            readonly kind: components["schemas"]["ImportKindEnum"];
+            readonly name: string;
+            readonly state: components["schemas"]["StateEnum"];
+            readonly progress_done: number;
+            readonly progress_total: number | null;
             /** Format: double */
-            progress_per_second?: number | null;
+            readonly progress_per_second: number | null;
             counts: {
                 [key: string]: number;
             };
             problems: string[];
-            error_code?: string;
-            error_message?: string;
+            readonly error_code: string;
+            readonly error_message: string;
             /** Format: date-time */
-            created_at?: string;
+            readonly created_at: string;
             /** Format: date-time */
-            finished_at?: string | null;
+            readonly finished_at: string | null;
         };
         ImportJobPage: {
             /** Format: uri */
@@ -867,12 +855,12 @@ export interface components {
             person: string;
             content_id: string;
             title: string;
-            liked?: boolean;
-            disliked?: boolean;
+            readonly liked: boolean;
+            readonly disliked: boolean;
             /** Format: double */
-            view_time?: number;
+            readonly view_time: number;
             /** Format: date-time */
-            created_at?: string;
+            readonly created_at: string;
         };
         JobError: {
             code: string;
@@ -895,22 +883,22 @@ export interface components {
         LearningJob: {
             /** Format: uuid */
             readonly id: string;
-            state?: components["schemas"]["StateEnum"];
-            stage?: string;
+            readonly state: components["schemas"]["StateEnum"];
+            readonly stage: string;
             /** Format: double */
-            tune_seconds?: number;
-            version?: string;
+            readonly tune_seconds: number;
+            readonly version: string;
             report: {
                 [key: string]: number;
             };
-            error_code?: string;
-            error_message?: string;
+            readonly error_code: string;
+            readonly error_message: string;
             /** Format: date-time */
-            created_at?: string;
+            readonly created_at: string;
             /** Format: date-time */
-            started_at?: string | null;
+            readonly started_at: string | null;
             /** Format: date-time */
-            finished_at?: string | null;
+            readonly finished_at: string | null;
         };
         LearningJobPage: {
             /** Format: uri */
@@ -941,6 +929,16 @@ export interface components {
              * @description Of the recorded analysis; null when it was not recorded.
              */
             id: string | null;
+        };
+        NewContentRequest: {
+            content_id: string;
+            title?: string;
+            text?: string;
+            category?: string;
+            tags?: string[];
+            /** Format: date-time */
+            created_at?: string;
+            available?: boolean;
         };
         NewKeyRequest: {
             /** @description What the key is for. */
