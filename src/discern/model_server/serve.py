@@ -16,6 +16,7 @@ import uvicorn
 from discern.errors import ConfigurationInvalid
 from discern.model_server.app import ModelServer, create_app
 from discern.model_server.settings import ModelServerSettings
+from discern.model_server.writes import JoiningProtocol
 
 BACKLOG: Final = 2048
 KEEP_ALIVE_S: Final = 75
@@ -38,7 +39,7 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
         application,
         interface="asgi3",
         loop="uvloop",
-        http="httptools",
+        http=JoiningProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
