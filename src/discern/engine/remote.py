@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from discern.engine.gathering import Gatherer
 from discern.engine.interface import ModelInfo
 from discern.engine.wire import DEADLINE_HEADER, sentiment_from_wire
 from discern.errors import (
@@ -74,7 +75,10 @@ class RemoteEngine:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._headers = headers
-        self._pool = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
+        self._path = (parts.path or "").rstrip("/")
+        self._address = f"{parts.scheme}://{parts.netloc}"
+        self._pool = urllib3.connection_from_url(self._address, maxsize=POOL_SIZE)
+        self._gatherer = Gatherer(self._analyze)
 
     def analyze(
         self,
@@ -85,11 +89,14 @@ class RemoteEngine:
     ) -> list[Sentiment]:
         """See :meth:`discern.engine.interface.Engine.analyze`."""
         checked = check_texts(texts if isinstance(texts, str | bytes) else list(texts))
-        body: dict[str, Any] = {"texts": checked}
+        return self._gatherer.call(checked, model, self._deadline(deadline_s))
+
+    def _analyze(self, texts: Sequence[str], model: str | None, deadline: float) -> list[Sentiment]:
+        body: dict[str, Any] = {"texts": texts}
         if model is not None:
             body["model"] = model
-        answer = self._call("POST", "/v1/analyze", body, deadline_s)
-        return _read(answer, sentiment_from_wire, expected=len(checked))
+        answer = self._call_by("POST", "/v1/analyze", body, deadline)
+        return _read(answer, sentiment_from_wire, expected=len(texts))
 
     def detect_objects(
         self,
@@ -159,10 +166,17 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Closes the connections; they open again if the engine is used."""
-        self._pool.clear()
+        former = self._pool
+        self._pool = urllib3.connection_from_url(self._address, maxsize=POOL_SIZE)
+        former.close()
 
     def _call(self, method: str, path: str, body: Any, deadline_s: float | None) -> Any:
-        deadline = time.monotonic() + (self._timeout_s if deadline_s is None else deadline_s)
+        return self._call_by(method, path, body, self._deadline(deadline_s))
+
+    def _deadline(self, deadline_s: float | None) -> float:
+        return time.monotonic() + (self._timeout_s if deadline_s is None else deadline_s)
+
+    def _call_by(self, method: str, path: str, body: Any, deadline: float) -> Any:
         if body is None or isinstance(body, bytes):
             data = body
         else:
@@ -193,13 +207,14 @@ class RemoteEngine:
         left = deadline - time.monotonic()
         if left <= 0:
             raise DeadlineExceeded("The time for this request ran out before it was sent.")
-        return self._pool.request(
+        return self._pool.urlopen(
             method,
-            self._base + path,
+            self._path + path,
             body=data,
             headers={**self._headers, DEADLINE_HEADER: f"{left:.3f}"},
             timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, left), read=left + GRACE_S),
             redirect=False,
+            retries=False,
         )
 
 
