@@ -13,7 +13,7 @@ from discern.catalog.store import Store
 from discern.engine.interface import SENTIMENT_TASK, Engine
 from discern.engine.local import LocalEngine
 from discern.engine.options import EngineOptions
-from discern.engine.sentiment import SLICE_CHARS, SLICE_TEXTS, slices
+from discern.engine.sentiment import MAX_TOKENS_UNDER_WAY, SLICE_CHARS, SLICE_TEXTS, slices
 from discern.errors import (
     BundleInvalid,
     DeadlineExceeded,
@@ -62,6 +62,25 @@ def test_a_thousand_long_texts_go_through_a_queue_shorter_than_they_are(tmp_path
     labels = ["positive" if index % 2 else "negative" for index in range(1000)]
     assert [mood.label for mood in moods] == labels
     assert [mood.tokens for mood in moods] == [len(text.split()) for text in texts]
+    engine.close()
+
+
+@pytest.mark.parametrize("texts", [["good " * 15_000], ["good bad " * 60] * 200])
+def test_one_call_leaves_the_queue_to_others_however_long_it_is(
+    tmp_path: Path, texts: list[str]
+) -> None:
+    engine = LocalEngine(sentiment_store(tmp_path))
+    loaded = engine.sentiment()
+    most = 0
+    steps = loaded.steps(texts)
+    try:
+        while True:
+            waited_for = next(steps)
+            most = max(most, loaded.stats().queued_cost)
+            waited_for.exception()
+    except StopIteration as stop:
+        assert len(stop.value) == len(texts)
+    assert most <= MAX_TOKENS_UNDER_WAY
     engine.close()
 
 

@@ -228,9 +228,12 @@ def test_a_full_queue_refuses_with_a_time_to_come_back_and_keeps_what_it_took() 
         assert caught.value.retry_after_s is not None
         assert caught.value.retry_after_s > 0
         assert caught.value.limit == 4
+        with pytest.raises(Overloaded):
+            made.check_room()
         bench.gate.set()
         assert [future.result(PATIENCE_S) for future in taken] == [f"answer {n}" for n in range(4)]
-        assert made.stats().refused == 1
+        assert made.stats().refused == 2
+        made.check_room()
         assert made.submit((5, 0), cost=5).result(PATIENCE_S) == "answer 5"
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -26,9 +27,10 @@ SLICE_TEXTS: Final = 32
 SLICE_CHARS: Final = 20_000
 GRACE_S: Final = 0.1
 DRAIN_S: Final = 30.0
-MAX_WINDOWS_UNDER_WAY: Final = 128
-"""Windows one call may have in the queue, so that a call of a thousand long texts leaves room for
-others' short ones."""
+WINDOWS_AT_ONCE: Final = 16
+MAX_TOKENS_UNDER_WAY: Final = 4_096
+"""Tokens one call may have in the queue, so that a call of a thousand texts, or one book of a text,
+leaves room for others: about a quarter of a second of work on two processors."""
 
 Steps = Generator[Future[Any], None, list[Sentiment]]
 """Yields each future that must be done before going on; returns the answer."""
@@ -87,19 +89,16 @@ class LoadedSentiment:
         """The same, for any way of waiting: ``texts`` must have been checked. Closing the
         generator drops what has not begun."""
         under_way: deque[Pending] = deque()
+        queued = _Queued()
         answers: list[Sentiment] = []
-        windows_under_way = 0
         self._count_call(1)
         try:
             for part in slices(texts):
                 for windows in self.analyzer.windows(part):
                     admitted = bool(answers or under_way)
-                    futures = self.runner.submit_many(windows.ids, deadline, admitted=admitted)
-                    under_way.append(Pending(windows, tuple(futures)))
-                    windows_under_way += len(futures)
-                    while windows_under_way > MAX_WINDOWS_UNDER_WAY:
-                        windows_under_way -= len(under_way[0].futures)
-                        yield from under_way[0].futures
+                    under_way.append(Pending(windows, ()))
+                    yield from self._submit(under_way, queued, deadline, admitted=admitted)
+                    while len(under_way) > 1 and _done(under_way[0]):
                         answers.append(self._finish(under_way.popleft(), len(answers)))
             while under_way:
                 yield from under_way[0].futures
@@ -109,6 +108,22 @@ class LoadedSentiment:
             for pending in under_way:
                 pending.cancel()
             self._count_call(-1)
+
+    def _submit(
+        self, under_way: deque[Pending], queued: _Queued, deadline: float | None, *, admitted: bool
+    ) -> Generator[Future[Any], None, None]:
+        """Queues the windows of the last text; yields what must be done first to make room."""
+        windows = under_way[-1].windows
+        futures: tuple[Future[Any], ...] = ()
+        for start in range(0, len(windows.ids), WINDOWS_AT_ONCE):
+            rows = windows.ids[start : start + WINDOWS_AT_ONCE]
+            tokens = sum(map(len, rows))
+            while queued.parts and queued.tokens + tokens > MAX_TOKENS_UNDER_WAY:
+                yield queued.oldest()
+            new = self.runner.submit_many(rows, deadline, admitted=admitted or bool(futures))
+            queued.add(new, tokens)
+            futures += tuple(new)
+            under_way[-1] = Pending(windows, futures)
 
     def canary(self, deadline: float | None = None) -> None:
         """Runs a real inference through the queue and looks at its answer.
@@ -148,6 +163,27 @@ class LoadedSentiment:
             raise
         except CancelledError:
             raise Cancelled("The request was cancelled.") from None
+
+
+@dataclass(slots=True)
+class _Queued:
+    """What one call has submitted and not yet waited for, by parts of like age."""
+
+    parts: deque[tuple[Future[Any], int]] = field(default_factory=deque)
+    tokens: int = 0
+
+    def add(self, futures: Sequence[Future[Any]], tokens: int) -> None:
+        self.tokens += tokens
+        self.parts.append((futures[-1], tokens))
+
+    def oldest(self) -> Future[Any]:
+        future, tokens = self.parts.popleft()
+        self.tokens -= tokens
+        return future
+
+
+def _done(pending: Pending) -> bool:
+    return all(future.done() for future in pending.futures)
 
 
 def slices(texts: Sequence[str]) -> Iterator[list[str]]:

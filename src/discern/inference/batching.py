@@ -134,6 +134,15 @@ class DynamicBatcher(Generic[I, R]):
                 self._changed.notify(min(self._idle, len(tickets)))
         return list(tickets)
 
+    def check_room(self) -> None:
+        """Refuses now what :meth:`submit` would refuse, before work is spent on preparing it.
+
+        Raises:
+            Overloaded: as :meth:`submit`, for one item.
+        """
+        with self._changed:
+            self._admit(1)
+
     def stats(self) -> BatcherStats:
         """A consistent snapshot."""
         with self._changed:

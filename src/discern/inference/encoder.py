@@ -88,6 +88,11 @@ class EncoderRunner:
             ((ids, len(ids)) for ids in rows), deadline=deadline, admitted=admitted
         )
 
+    def check_room(self) -> None:
+        """Raises Overloaded if a row would be refused now; see
+        :meth:`discern.inference.batching.DynamicBatcher.check_room`."""
+        self._batcher.check_room()
+
     def stats(self) -> BatcherStats:
         """What has been run so far and what waits; costs are tokens."""
         return self._batcher.stats()

@@ -22,6 +22,8 @@ async def analyze_texts(
     started = time.monotonic()
     ok = False
     try:
+        # Before tokenizing, so that many refusals leave the processors to what was accepted.
+        loaded.runner.check_room()
         moods = await server.carry(
             loaded.steps(texts, request.deadline),
             request.receive,
