@@ -18,8 +18,8 @@ export function Component() {
     <>
       <PageHeader
         shortTitle="Overview"
-        title="Discern reads the mood of what people write"
-        lead="It runs here, on this installation’s own servers. Try it on a sentence; the same answer comes to your programs through one API."
+        title="Discern reads the mood of texts, sees what is in pictures, and suggests what to read next"
+        lead="It runs here, on this installation’s own servers. Try each of the three; the same answers come to your programs through one API."
       />
       <SimpleGrid
         cols={{ base: 1, lg: tiles.length === 1 ? 2 : Math.min(tiles.length, 3) }}

@@ -3,7 +3,7 @@
 import { plural } from '../../format/numbers';
 import type { State, Upload } from './uploads';
 
-type Step = Upload['progress']['step'];
+type Step = NonNullable<Upload['progress']['step']>;
 
 export const STEPS: readonly Step[] = ['cleaned', 'objects', 'text', 'mood'];
 
@@ -31,9 +31,8 @@ export function doing({ state, progress }: Pick<Upload, 'state' | 'progress'>): 
   if (state === 'queued' && progress.done > 0) return 'Waiting to go on';
   if (state === 'queued') return 'Waiting for a worker';
   if (state !== 'processing') return stateWord(state);
-  // Null between the last step and the end, which the generated type does not tell.
-  const step = progress.step as Step | null;
-  return step === null ? 'Finishing' : DOING[step];
+  // There is none between the last step and the end.
+  return progress.step === null ? 'Finishing' : DOING[progress.step];
 }
 
 export function shareDone({ progress }: Pick<Upload, 'progress'>): number {

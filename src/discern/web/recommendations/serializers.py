@@ -14,7 +14,7 @@ from discern.web.recommendations.services import MAX_BATCH
 LONGEST_SEARCH_S = 3_600.0
 
 
-class ContentSerializer(serializers.ModelSerializer[Content]):
+class NewContentSerializer(serializers.ModelSerializer[Content]):
     content_id = serializers.CharField(source="external_id", max_length=MAX_ID_CHARS)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
 
@@ -24,7 +24,19 @@ class ContentSerializer(serializers.ModelSerializer[Content]):
 
 
 class ContentBatchSerializer(serializers.Serializer[Any]):
-    contents = serializers.ListField(child=ContentSerializer(), min_length=1, max_length=MAX_BATCH)
+    contents = serializers.ListField(
+        child=NewContentSerializer(), min_length=1, max_length=MAX_BATCH
+    )
+
+
+class ContentSerializer(serializers.ModelSerializer[Content]):
+    content_id = serializers.CharField(source="external_id", read_only=True)
+    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Content
+        fields = ("content_id", "title", "text", "category", "tags", "created_at", "available")
+        read_only_fields = fields
 
 
 class ContentPageSerializer(serializers.Serializer[Any]):
@@ -91,6 +103,7 @@ class InteractionRowSerializer(serializers.ModelSerializer[UserInteraction]):
             "view_time",
             "created_at",
         )
+        read_only_fields = fields
 
 
 class InteractionPageSerializer(serializers.Serializer[Any]):
@@ -193,6 +206,7 @@ class ImportJobSerializer(serializers.ModelSerializer[ImportJob]):
             "created_at",
             "finished_at",
         )
+        read_only_fields = fields
 
 
 class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
@@ -213,6 +227,7 @@ class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
             "started_at",
             "finished_at",
         )
+        read_only_fields = fields
 
 
 class LearningJobPageSerializer(serializers.Serializer[Any]):

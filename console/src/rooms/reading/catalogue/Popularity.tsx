@@ -1,0 +1,47 @@
+import '@mantine/charts/styles.css';
+
+import { AreaChart } from '@mantine/charts';
+import { Text } from '@mantine/core';
+
+import { count, percent, plural } from '../../../format/numbers';
+import { Figure } from './Figure';
+import { topShare } from './shares';
+
+const TICK = { fontSize: 12, fill: 'var(--mantine-color-dimmed)' };
+
+/** How many readers met each text, the best known first: a steep curve means a few texts have most. */
+export function Popularity({ popularity }: { readonly popularity: readonly number[] }) {
+  const [most = 0] = popularity;
+  const share = topShare(popularity, 0.2);
+  return (
+    <Figure
+      title="Who knows what"
+      spoken={`The best known text was met by ${plural(most, 'reader')}; of ${count(popularity.length)} texts the best known fifth has ${percent(share, 0)} of all meetings.`}
+      note={`The best known fifth of these texts has ${percent(share, 0)} of all meetings.`}
+    >
+      {popularity.length === 0 ? (
+        <Text c="dimmed">Nobody has met a text yet.</Text>
+      ) : (
+        <AreaChart
+          h={220}
+          data={popularity.map((readers, place) => ({ place: place + 1, readers }))}
+          dataKey="place"
+          series={[{ name: 'readers', color: 'var(--accent)', label: 'Readers' }]}
+          curveType="stepAfter"
+          withDots={false}
+          withGradient={false}
+          fillOpacity={0.18}
+          strokeWidth={1.5}
+          withTooltip={false}
+          gridAxis="y"
+          xAxisLabel="Place of the text"
+          yAxisLabel="Readers"
+          xAxisProps={{ tick: TICK, interval: 'preserveStartEnd', minTickGap: 40 }}
+          yAxisProps={{ tick: TICK, width: 44, allowDecimals: false }}
+          areaProps={{ isAnimationActive: false }}
+          areaChartProps={{ accessibilityLayer: false }}
+        />
+      )}
+    </Figure>
+  );
+}

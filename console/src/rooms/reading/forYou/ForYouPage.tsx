@@ -1,0 +1,112 @@
+import { Alert, Button, EmptyState, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconBooks } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+
+import { AiMark } from '../../../app/AiMark';
+import { FailureNotice } from '../../../app/FailureNotice';
+import { asFailure, explain } from '../../../server/problem';
+import { type Suggested, suggestions, useJudge, type Verdict } from '../reading';
+import classes from '../Reading.module.css';
+import { Lines } from './Lines';
+import { Taste, useTaste } from './Taste';
+
+export function Component() {
+  const [taste, setTaste] = useTaste();
+  return (
+    <div className={classes.layout}>
+      <List taste={taste} onClear={() => setTaste({ categories: [], diversity: 0 })} />
+      <aside className={classes.aside} aria-label="What the list may hold">
+        <Taste taste={taste} onChange={setTaste} />
+      </aside>
+    </div>
+  );
+}
+
+interface Props {
+  readonly taste: Parameters<typeof suggestions>[0];
+  readonly onClear: () => void;
+}
+
+function List({ taste, onClear }: Props) {
+  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(suggestions(taste));
+  const [last, setLast] = useState('');
+  const judge = useJudge();
+  const say = (id: string, verdict: Exclude<Verdict, null>) => {
+    const title = data?.items.find(({ content_id: other }) => other === id)?.title ?? id;
+    judge.mutate(
+      { id, verdict, impression: data?.impression ?? null },
+      {
+        onSuccess: () => setLast(`You ${verdict} “${title}”; the list has followed.`),
+        onError: (failed) => {
+          const { title: what, advice } = explain(asFailure(failed));
+          notifications.show({ color: 'red', title: what, message: `It was not kept. ${advice}` });
+        },
+      },
+    );
+  };
+  if (data === undefined && error !== null) {
+    return <FailureNotice error={error} kept="What you liked is kept." onRetry={() => void refetch()} />;
+  }
+  if (data === undefined) return <Skeleton h={520} radius="lg" />;
+  return (
+    <Stack gap="lg">
+      <Source source={data.source} />
+      {error !== null && (
+        <FailureNotice error={error} kept="The former list stays." onRetry={() => void refetch()} />
+      )}
+      {data.items.length === 0 ? (
+        <Nothing filtered={taste.categories.length > 0} onClear={onClear} />
+      ) : (
+        <Lines
+          list={data}
+          stale={isPlaceholderData || judge.isPending}
+          busy={judge.isPending || isFetching}
+          onJudge={say}
+        />
+      )}
+      <Group justify="space-between" gap="sm">
+        {data.source === 'newest' ? <span /> : <AiMark {...data.model} />}
+        <Text size="sm" c="dimmed" role="status">
+          {isFetching ? '' : last}
+        </Text>
+      </Group>
+    </Stack>
+  );
+}
+
+const NOTES: Readonly<Partial<Record<Suggested['source'], string>>> = {
+  precomputed: 'The model server is away. This list was made last night; it does not know yet what you did since.',
+  newest: 'Nothing has been learned from readers yet, so the newest come first.',
+};
+
+function Source({ source }: Pick<Suggested, 'source'>) {
+  const note = NOTES[source];
+  return note === undefined ? null : (
+    <Alert variant="default" role="status">
+      {note}
+    </Alert>
+  );
+}
+
+function Nothing({ filtered, onClear }: { readonly filtered: boolean; readonly onClear: () => void }) {
+  return (
+    <EmptyState
+      py={48}
+      icon={<IconBooks stroke={1.4} />}
+      title={filtered ? 'Nothing more in these categories' : 'Nothing left to suggest'}
+      description={
+        filtered
+          ? 'You have met all of them, or there are none.'
+          : 'You have met everything there is, or the library is empty. Whoever runs this site can add texts under Catalogue.'
+      }
+    >
+      {filtered && (
+        <EmptyState.Actions>
+          <Button onClick={onClear}>Show all categories</Button>
+        </EmptyState.Actions>
+      )}
+    </EmptyState>
+  );
+}
