@@ -32,36 +32,38 @@ def measure(seconds: float) -> dict[str, Any]:
     for kind in KINDS:
         items = texts(kind, model_folder() / "tokenizer.json")
         result[kind] = {
-            str(size): _rate(models, _batches(items, size), seconds / len(BATCHES))
+            str(size): rate(models, batches(items, size), seconds / len(BATCHES))
             for size in BATCHES
         }
     return result
 
 
-def _batches(items: Sequence[str], size: int) -> list[list[str]]:
-    batches = []
+def batches(items: Sequence[str], size: int) -> list[list[str]]:
+    """Batches of ``size``, each from 64 texts in order, sorted by length within those."""
+    found = []
     for start in range(0, len(items), WAITING):
         waiting = sorted(items[start : start + WAITING], key=len)
-        batches += [waiting[at : at + size] for at in range(0, len(waiting), size)]
-    return batches
+        found += [waiting[at : at + size] for at in range(0, len(waiting), size)]
+    return found
 
 
-def _rate(
-    models: Sequence[Sentiment], batches: Sequence[list[str]], seconds: float
+def rate(
+    models: Sequence[Sentiment], work: Sequence[list[str]], seconds: float
 ) -> dict[str, float]:
+    """Runs one thread for each model; texts/s and processor milliseconds a text."""
     done = [0] * len(models)
     end = time.perf_counter() + seconds
 
-    def work(index: int) -> None:
-        at = index * len(batches) // len(models)
+    def run(index: int) -> None:
+        at = index * len(work) // len(models)
         while time.perf_counter() < end:
-            batch = batches[at % len(batches)]
+            batch = work[at % len(work)]
             models[index].analyze(batch)
             done[index] += len(batch)
             at += 1
 
     began, cpu = time.perf_counter(), time.process_time()
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(len(models))]
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(models))]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,6 +40,7 @@ def provenance(command: str) -> dict[str, Any]:
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
             "system": f"{platform.system()} {platform.release()}",
             "load_before": [round(value, 2) for value in os.getloadavg()],
+            "busy_cores_before": _busy_cores(),
         },
         "versions": {"python": platform.python_version(), **_versions()},
     }
@@ -50,7 +52,7 @@ def sentence(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
     busy = (
         " **The machine was busy with other work: only figures by CPU time mean anything.**"
-        if machine["load_before"][0] > machine["cores"] / 2
+        if machine["busy_cores_before"] > machine["cores"] / 8
         else ""
     )
     return (
@@ -58,13 +60,29 @@ def sentence(result: dict[str, Any]) -> str:
         f"{' with uncommitted changes' if result['uncommitted_changes'] else ''}: "
         f"{machine['cores']} cores of {machine['processor']} "
         f"({', '.join(machine['instructions'])}), {machine['memory_gb']} GB, {machine['system']}, "
-        f"load average before the run {machine['load_before'][0]}. {versions}.{busy}"
+        f"{machine['busy_cores_before']} cores busy with other work before the run. "
+        f"{versions}.{busy}"
     )
 
 
 def command_line(module: str) -> str:
     """How this benchmark was called, without paths of the machine."""
     return " ".join(["python -m benchmarks", module, *sys.argv[1:]])
+
+
+def _busy_cores(seconds: float = 1.0) -> float:
+    """Cores in use, by us or by other guests of the host. The load average would still tell of
+    what ran minutes ago."""
+    before = _processor_times()
+    time.sleep(seconds)
+    spent = [after - first for first, after in zip(before, _processor_times(), strict=True)]
+    idle = spent[3] + spent[4]
+    return round((1 - idle / max(sum(spent), 1)) * len(os.sched_getaffinity(0)), 2)
+
+
+def _processor_times() -> list[int]:
+    # proc(5): user, nice, system, idle, iowait, irq, softirq, steal; guests are within the first
+    return [int(field) for field in Path("/proc/stat").read_text().split()[1:9]]
 
 
 def _versions() -> dict[str, str]:
