@@ -37,7 +37,7 @@ from discern.recommendations.matrices import Ratings, from_interactions
 from discern.recommendations.metrics import coverage, gini, judge, top_columns
 from discern.recommendations.model import Model, Scorer
 from discern.recommendations.rank import Ranker
-from discern.recommendations.settings import Settings, neighbours_for
+from discern.recommendations.settings import Settings, sized
 from discern.recommendations.split import Fold, people_fold
 from discern.recommendations.text_features import document, learn_words
 from discern.recommendations.tune import tune
@@ -253,7 +253,7 @@ def fit(
             settings, _ = tune(fold, features, seconds=tune_seconds, report=report)
         say("measuring on people held out")
         quality = _quality(fold, ratings, features, settings)
-    settings = settings or Settings(neighbours=neighbours_for(len(listed)))
+    settings = settings or sized(Settings(), len(listed))
     say(f"learning {len(listed):,} contents from {ratings.matrix.nnz:,} interactions")
     model = fit_model(ratings.matrix, ratings.contents, settings=settings, features=features)
     sizes = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 SMALL_MODEL_BYTES: Final = 8_500_000
@@ -45,3 +45,11 @@ def neighbours_for(size: int) -> int:
     affordable = SMALL_MODEL_BYTES // (BYTES_PER_WEIGHT * max(size, 1))
     floor = 250 if size <= 50_000 else 150 if size <= 250_000 else FEWEST_NEIGHBOURS
     return int(min(max(affordable, floor), MOST_NEIGHBOURS, max(size - 1, 1)))
+
+
+def sized(settings: Settings, size: int) -> Settings:
+    """``settings`` for a catalogue of ``size`` contents: how many neighbours, and the dense
+    solution where they would be all the others. It is the same one then, found many times faster;
+    with fewer neighbours than all, the local one ranks better on scarce data."""
+    neighbours = neighbours_for(size)
+    return replace(settings, neighbours=neighbours, dense=neighbours >= size - 1)
