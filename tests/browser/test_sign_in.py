@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 def test_a_visitor_sees_what_it_is_and_how_to_come_in(open_page: OpenPage) -> None:
     page = open_page()
     page.goto("/")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("mood")
+    for word in ("mood", "pictures", "read next"):
+        expect(page.get_by_role("heading", level=1)).to_contain_text(word)
     expect(page.get_by_role("textbox", name="A sentence")).to_be_visible()
     page.get_by_role("main").get_by_role("link", name="Sign in").first.click()
     expect(page).to_have_url(re.compile("/sign-in"))

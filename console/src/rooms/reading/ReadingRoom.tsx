@@ -8,7 +8,7 @@ import { PageHeader } from '../../app/PageHeader';
 const PAGES = [
   { path: '/reading', name: 'For you' },
   { path: '/reading/read', name: 'What you read' },
-  { path: '/reading/catalogue', name: 'Catalogue' },
+  { path: '/reading/catalog', name: 'Catalog' },
 ] as const;
 
 /** The room's frame: the list, what it follows from, and what it is chosen from. */

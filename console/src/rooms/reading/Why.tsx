@@ -1,10 +1,5 @@
 import { Text } from '@mantine/core';
-import {
-  IconArrowsExchange,
-  IconFlame,
-  IconHeart,
-  IconSparkles,
-} from '@tabler/icons-react';
+import { IconBook2, IconFlame, IconHeart, IconSparkles } from '@tabler/icons-react';
 
 import type { Line } from './reading';
 import classes from './Reading.module.css';
@@ -13,7 +8,7 @@ const MARKS = {
   because: IconHeart,
   popular: IconFlame,
   new: IconSparkles,
-  similar: IconArrowsExchange,
+  similar: IconBook2,
 } as const;
 
 /** Why a line stands in a list, in words and with a mark of its kind. */

@@ -17,7 +17,7 @@ export const room: Room = {
       children: [
         { index: true, lazy: () => import('./forYou/ForYouPage') },
         { path: 'read', lazy: () => import('./ReadPage') },
-        { path: 'catalogue', lazy: () => import('./catalogue/CataloguePage') },
+        { path: 'catalog', lazy: () => import('./catalog/CatalogPage') },
       ],
     },
     { path: 'text/:contentId', lazy: () => import('./article/ArticlePage') },

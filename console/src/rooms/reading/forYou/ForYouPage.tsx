@@ -99,7 +99,7 @@ function Nothing({ filtered, onClear }: { readonly filtered: boolean; readonly o
       description={
         filtered
           ? 'You have met all of them, or there are none.'
-          : 'You have met everything there is, or the library is empty. Whoever runs this site can add texts under Catalogue.'
+          : 'You have met everything there is, or the library is empty. Whoever runs this site can add texts under Catalog.'
       }
     >
       {filtered && (

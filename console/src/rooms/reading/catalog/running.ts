@@ -11,7 +11,7 @@ export type Fit = components['schemas']['LearningJob'];
 export type Import = components['schemas']['ImportJob'];
 export type ImportKind = Import['kind'];
 
-const CATALOGUE = ['catalogue'] as const;
+const CATALOG = ['catalog'] as const;
 const POLL_MS = 1000;
 
 export function isUnderWay({ state }: Pick<Fit | Import, 'state'>): boolean {
@@ -19,12 +19,12 @@ export function isUnderWay({ state }: Pick<Fit | Import, 'state'>): boolean {
 }
 
 export const metrics = queryOptions({
-  queryKey: [...CATALOGUE, 'metrics'] as const,
+  queryKey: [...CATALOG, 'metrics'] as const,
   queryFn: ({ signal }) => read(api.GET('/api/v1/recommendations/metrics', { signal })),
 });
 
 export const fits = queryOptions({
-  queryKey: [...CATALOGUE, 'fits'] as const,
+  queryKey: [...CATALOG, 'fits'] as const,
   queryFn: ({ signal }) =>
     read(api.GET('/api/v1/recommendations/fits', { params: { query: { page_size: 1 } }, signal })),
   refetchInterval: (query) =>
@@ -32,7 +32,7 @@ export const fits = queryOptions({
 });
 
 export const imports = queryOptions({
-  queryKey: [...CATALOGUE, 'imports'] as const,
+  queryKey: [...CATALOG, 'imports'] as const,
   queryFn: ({ signal }) =>
     read(api.GET('/api/v1/imports', { params: { query: { page_size: 5 } }, signal })),
   refetchInterval: (query) =>

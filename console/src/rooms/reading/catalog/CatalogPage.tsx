@@ -2,7 +2,7 @@ import { SimpleGrid, Skeleton, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 
 import { FailureNotice } from '../../../app/FailureNotice';
-import { count, percent } from '../../../format/numbers';
+import { count, percent, plural } from '../../../format/numbers';
 import { useSession } from '../../../server/session';
 import { Categories } from './Categories';
 import { Fitting } from './Fitting';
@@ -37,7 +37,7 @@ export function Component() {
 function Sizes({ metrics: now }: { readonly metrics: Metrics }) {
   const covered = now.contents === 0 ? 0 : Math.min(1, now.shown_contents / now.contents);
   const all = now.arms.find(({ arm }) => arm === '');
-  const figures = [
+  const figures: { name: string; value: string; note?: string }[] = [
     { name: 'Texts', value: count(now.contents) },
     { name: 'Readers', value: count(now.people) },
     { name: 'Things they did', value: count(now.interactions) },
@@ -47,20 +47,26 @@ function Sizes({ metrics: now }: { readonly metrics: Metrics }) {
       ? []
       : [
           {
-            name: `Lists that led to a text (of ${count(all.impressions)}; ${percent(all.clicks.low, 0)} to ${percent(all.clicks.high, 0)})`,
+            name: `Of ${plural(all.impressions, 'list')} shown, led to a text`,
             value: percent(all.clicks.value, 0),
+            note: `${percent(all.clicks.low, 0)} to ${percent(all.clicks.high, 0)} with 95% confidence`,
           },
         ]),
   ];
   return (
     <SimpleGrid component="dl" cols={{ base: 2, sm: 3 }} spacing="xl" m={0}>
-      {figures.map(({ name, value }) => (
+      {figures.map(({ name, value, note }) => (
         <div key={name}>
           <Text component="dt" size="sm" c="dimmed">
             {name}
           </Text>
           <Text component="dd" m={0} fz="1.6rem" fw={600} lh={1.3}>
             {value}
+            {note !== undefined && (
+              <Text span display="block" size="xs" c="dimmed" fw={400}>
+                {note}
+              </Text>
+            )}
           </Text>
         </div>
       ))}

@@ -23,7 +23,7 @@ export function Popularity({ popularity }: { readonly popularity: readonly numbe
         <Text c="dimmed">Nobody has met a text yet.</Text>
       ) : (
         <AreaChart
-          h={220}
+          h={300}
           data={popularity.map((readers, place) => ({ place: place + 1, readers }))}
           dataKey="place"
           series={[{ name: 'readers', color: 'var(--accent)', label: 'Readers' }]}
@@ -33,11 +33,11 @@ export function Popularity({ popularity }: { readonly popularity: readonly numbe
           fillOpacity={0.18}
           strokeWidth={1.5}
           withTooltip={false}
-          gridAxis="y"
+          gridAxis="x"
           xAxisLabel="Place of the text"
           yAxisLabel="Readers"
           xAxisProps={{ tick: TICK, interval: 'preserveStartEnd', minTickGap: 40 }}
-          yAxisProps={{ tick: TICK, width: 44, allowDecimals: false }}
+          yAxisProps={{ tick: TICK, width: 44, allowDecimals: false, interval: 0 }}
           areaProps={{ isAnimationActive: false }}
           areaChartProps={{ accessibilityLayer: false }}
         />
