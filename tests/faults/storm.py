@@ -78,7 +78,7 @@ class Storm:
             if number in due:
                 others[due.index(number)]()
             self._until(self.is_busy)
-            time.sleep(chance.uniform(0.0, 0.3))
+            time.sleep(chance.uniform(0.0, 0.06))
             worker = chance.choice(self.workers)
             worker.kill_one(chance) if chance.random() < 0.3 else worker.kill()
             self._count("workers killed")
