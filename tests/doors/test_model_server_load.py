@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -76,6 +77,47 @@ def test_work_that_waits_longer_than_allowed_is_refused_before_it_is_queued(
         assert refused
         assert {error["limit"] for error in refused} == {0.1}
         assert any(answer.status_code == 200 for answer in answers)
+
+
+def test_a_whole_request_to_a_full_queue_is_refused_on_sight_and_its_connection_goes_on(
+    slow_home: Path,
+) -> None:
+    body = json.dumps(BODY).encode()
+    head = f"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    with (
+        model_server(slow_home, max_wait_s=0.1, sessions=1, max_batch_items=1) as server,
+        server.client() as client,
+        socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0)) as plain,
+    ):
+        busy = threading.Thread(
+            target=client.post, args=("/v1/analyze",), kwargs={"json": {"texts": ["good"] * 300}}
+        )
+        busy.start()
+        until(lambda: in_flight(client) == 1)
+        statuses = [_answer(plain, head.encode() + body)[0] for _ in range(20)]
+        assert statuses[-1] == 503
+        status, rest = _answer(plain, head.encode() + body)
+        assert status == 503
+        assert re.search(rb"\r\nretry-after: [1-9]", rest)
+        assert json.loads(rest.partition(b"\r\n\r\n")[2])["error"]["code"] == "overloaded"
+        busy.join()
+        assert _answer(plain, head.encode() + body)[0] == 200
+        text = client.get("/metrics").text
+        refused = metric(text, "discern_model_requests_total", outcome="rejected")
+        assert refused == statuses.count(503) + 1
+
+
+def _answer(connection: socket.socket, request: bytes) -> tuple[int, bytes]:
+    connection.settimeout(PATIENCE_S)
+    connection.sendall(request)
+    answer = b""
+    while not (length := re.search(rb"content-length: (\d+)\r\n", answer)) or len(
+        answer
+    ) < answer.find(b"\r\n\r\n") + 4 + int(length[1]):
+        piece = connection.recv(65_536)
+        assert piece
+        answer += piece
+    return int(answer[9:12]), answer
 
 
 def test_past_its_limit_of_requests_under_way_it_refuses(slow_home: Path) -> None:

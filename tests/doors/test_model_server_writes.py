@@ -1,13 +1,18 @@
-"""Answers leave the model server in one piece, and long ones do not gather in memory."""
+"""Answers leave the model server in one piece, and refusals cost it next to nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Iterator
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from discern.model_server.writes import MOST_HELD, JoinedWrites
+from discern.model_server.exchange import Receive, Scope, Send
+from discern.model_server.writes import MOST_HELD, JoinedWrites, JoiningProtocol
 
 
 class Wire(asyncio.Transport):
@@ -80,3 +85,66 @@ def test_closing_sends_what_is_held_and_a_lost_connection_drops_it(
     other.closed = True
     turn(loop)
     assert not other.written
+
+
+class Busy(JoiningProtocol):
+    """Refuses what begins like a request while ``full``."""
+
+    full = True
+    refusal = staticmethod(
+        lambda data: REFUSED if Busy.full and data.startswith(b"POST /v1/analyze") else None
+    )
+
+
+REFUSED = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
+HEAD = b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: "
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the request's body."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def converse(pieces: list[bytes]) -> bytes:
+    """Sends the pieces one by one to such a server and reads until it has answered them."""
+    config = uvicorn.Config(echo, http=Busy, log_config=None)
+    config.load()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Busy(config, ServerState(), {}), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    answer = b""
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        with contextlib.suppress(TimeoutError):
+            answer += await asyncio.wait_for(reader.read(65_536), 0.2)
+    writer.close()
+    server.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("full", "pieces", "statuses"),
+    [
+        (True, [HEAD + b"2\r\n\r\nab", HEAD + b"2\r\n\r\ncd"], [503, 503]),
+        (False, [HEAD + b"2\r\n\r\nab", HEAD + b"2\r\n\r\ncd"], [200, 200]),
+        # What comes later of a request is not looked at, even if it looks like one itself.
+        (True, [b"GET / HTTP/1.1\r\nContent-Length: 16\r\n\r\n", b"POST /v1/analyze"], [200]),
+        (True, [b"GET / HTTP/1.1\r\nX: ", b"POST /v1/analyze\r\n\r\n"], [200]),
+        (True, [b"GET / HTTP/1.1\r\n\r\n", HEAD + b"0\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"],
+         [200, 503, 200]),
+        (True, [b"GET / HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\nX: ", b"POST /v1/analyze\r\n\r\n"],
+         [200, 200]),
+    ],
+)  # fmt: skip
+def test_only_a_requests_beginning_is_refused_and_the_connection_goes_on(
+    full: bool, pieces: list[bytes], statuses: list[int]
+) -> None:
+    Busy.full = full
+    answer = asyncio.run(converse(pieces))
+    assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", answer)] == statuses

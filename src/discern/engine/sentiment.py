@@ -27,10 +27,10 @@ SLICE_TEXTS: Final = 32
 SLICE_CHARS: Final = 20_000
 GRACE_S: Final = 0.1
 DRAIN_S: Final = 30.0
-WINDOWS_AT_ONCE: Final = 16
-MAX_TOKENS_UNDER_WAY: Final = 4_096
+WINDOWS_AT_ONCE: Final = 8
+MAX_TOKENS_UNDER_WAY: Final = 2_048
 """Tokens one call may have in the queue, so that a call of a thousand texts, or one book of a text,
-leaves room for others: about a quarter of a second of work on two processors."""
+leaves room for others: an eighth of a second of work on two processors."""
 
 Steps = Generator[Future[Any], None, list[Sentiment]]
 """Yields each future that must be done before going on; returns the answer."""

@@ -134,6 +134,11 @@ class DynamicBatcher(Generic[I, R]):
                 self._changed.notify(min(self._idle, len(tickets)))
         return list(tickets)
 
+    def has_room(self) -> bool:
+        """Whether an item would be taken now."""
+        with self._changed:
+            return not self._is_full(1)
+
     def check_room(self) -> None:
         """Refuses now what :meth:`submit` would refuse, before work is spent on preparing it.
 
@@ -183,16 +188,23 @@ class DynamicBatcher(Generic[I, R]):
                 thread.join(max(end - time.monotonic(), 0.0))
 
     def _admit(self, wanted: int) -> None:
+        if not self._is_full(wanted):
+            return
         limits, wait_s = self._limits, self._expected_wait()
-        full = self._queue.items > 0 and self._queue.items + wanted > limits.max_queue_items
-        if full or (limits.max_wait_s is not None and wait_s > limits.max_wait_s):
-            self._counts.refused += wanted
-            raise Overloaded(
-                f"{self._queue.items:,} items are waiting, about {wait_s:.1f} s of work; "
-                "the queue takes no more.",
-                limit=limits.max_queue_items if full else limits.max_wait_s,
-                retry_after_s=max(round(wait_s / 2, 2), MIN_RETRY_AFTER_S),
-            )
+        by_time = limits.max_wait_s is not None and wait_s > limits.max_wait_s
+        self._counts.refused += wanted
+        raise Overloaded(
+            f"{self._queue.items:,} items are waiting, about {wait_s:.1f} s of work; "
+            "the queue takes no more.",
+            limit=limits.max_wait_s if by_time else limits.max_queue_items,
+            retry_after_s=max(round(wait_s / 2, 2), MIN_RETRY_AFTER_S),
+        )
+
+    def _is_full(self, wanted: int) -> bool:
+        limits, items = self._limits, self._queue.items
+        if limits.max_wait_s is not None and self._expected_wait() > limits.max_wait_s:
+            return True
+        return items > 0 and items + wanted > limits.max_queue_items
 
     def _expected_wait(self) -> float:
         if not self._cost_per_second:

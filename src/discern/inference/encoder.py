@@ -88,6 +88,10 @@ class EncoderRunner:
             ((ids, len(ids)) for ids in rows), deadline=deadline, admitted=admitted
         )
 
+    def has_room(self) -> bool:
+        """Whether a row would be taken now."""
+        return self._batcher.has_room()
+
     def check_room(self) -> None:
         """Raises Overloaded if a row would be refused now; see
         :meth:`discern.inference.batching.DynamicBatcher.check_room`."""

@@ -15,6 +15,7 @@ import uvicorn
 
 from discern.errors import ConfigurationInvalid
 from discern.model_server.app import ModelServer, create_app
+from discern.model_server.refusals import Refusals
 from discern.model_server.settings import ModelServerSettings
 from discern.model_server.writes import JoiningProtocol
 
@@ -35,11 +36,15 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
         level=settings.log_level.upper(), format=LOG_FORMAT, stream=sys.stderr, force=True
     )
     application = create_app(settings)
+
+    class Protocol(JoiningProtocol):
+        refusal = Refusals(application.server)
+
     config = uvicorn.Config(
         application,
         interface="asgi3",
         loop="uvloop",
-        http=JoiningProtocol,
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -19,11 +19,11 @@ async def analyze_texts(
     """Runs checked texts through a model, timed."""
     manifest = loaded.bundle.manifest
     metrics = server.metrics.model(manifest.name, manifest.version)
+    # Before tokenizing, so that many refusals leave the processors to what was accepted.
+    loaded.runner.check_room()
     started = time.monotonic()
     ok = False
     try:
-        # Before tokenizing, so that many refusals leave the processors to what was accepted.
-        loaded.runner.check_room()
         moods = await server.carry(
             loaded.steps(texts, request.deadline),
             request.receive,

@@ -1,8 +1,9 @@
-"""Sends an answer's head and body in one piece."""
+"""One connection: an answer's head and body leave in one piece, and a refusal costs little."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -57,7 +58,33 @@ class JoinedWrites(asyncio.Transport):
 
 
 class JoiningProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol on such a transport."""
+    """uvicorn's HTTP/1.1 protocol on such a transport.
+
+    A request that ``refusal`` has an answer for, looking at its bytes, goes no further.
+    """
+
+    refusal: Callable[[bytes], bytes | None] = staticmethod(lambda _: None)
+    _inside = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoinedWrites(transport, self.loop))
+
+    def data_received(self, data: bytes) -> None:
+        if not self._inside and (self.cycle is None or self.cycle.response_complete):
+            refused = self.refusal(data)
+            if refused is not None:
+                self.transport.write(refused)
+                self._unset_keepalive_if_required()
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self._inside = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._inside = False
+        super().on_message_complete()
