@@ -100,12 +100,16 @@ class Detector:
     def _detect(
         self, images: Sequence[OpenedImage], threshold: float, limit: int
     ) -> list[DetectionResult]:
-        prepared = [prepare(image, self.size, self.family.preparation) for image in images]
-        batch = np.stack([tensor for tensor, _ in prepared])
+        batch = np.empty((len(images), 3, *self.size), dtype=np.float32)
+        how = self.family.preparation
+        placements = [
+            prepare(image, self.size, how, out=tensor)[1]
+            for image, tensor in zip(images, batch, strict=True)
+        ]
         outputs = self.session.run({self._input.name: batch})
         return [
             self._result([output[index] for output in outputs], placement, threshold, limit)
-            for index, (_, placement) in enumerate(prepared)
+            for index, placement in enumerate(placements)
         ]
 
     def _result(

@@ -116,6 +116,10 @@ def _open_engine(threads: int) -> Any:
     # The parts load lazily; a canary makes a broken package known here and not at a person's
     # first picture.
     engine(np.full((64, 64, 3), 255, dtype=np.uint8))
+    finder = engine.text_det
+    # As the lists they are they make it normalize in float64, a tenth of the whole reading.
+    finder.mean = np.asarray(finder.mean or [0.5] * 3, dtype=np.float32)
+    finder.std = np.asarray(finder.std or [0.5] * 3, dtype=np.float32)
     return engine
 
 
