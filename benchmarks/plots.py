@@ -140,3 +140,25 @@ def decomposition(result: dict[str, Any], path: Path) -> None:
         axes.set_title(f"{_KINDS[kind]}: texts/s in-process", fontsize=10)
         _calm(axes)
     _save(plt, figure, path)
+
+
+def recommendations_scaling(result: dict[str, Any], path: Path) -> None:
+    """Seconds and megabytes of a fit over the number of interactions, both axes logarithmic."""
+    plt = _pyplot()
+    figure, panels = plt.subplots(1, 2, figsize=(8.5, 3.2))
+    rows = result["rows"]
+    at = [row["interactions"] for row in rows]
+    for axes, field, label in zip(
+        panels, ("seconds", "peak_mb"), ("seconds", "peak memory, MB"), strict=True
+    ):
+        for way, name, color in (
+            ("discern", "Discern", _OURS),
+            ("implicit_als", "implicit ALS", _PEER),
+        ):
+            values = [row[way][field] for row in rows]
+            axes.loglog(at, values, color=color, marker="o", markersize=4, label=name)
+        axes.set_xlabel("interactions", fontsize=8)
+        axes.set_title(label, fontsize=10)
+        axes.legend(frameon=False, fontsize=8)
+        _calm(axes)
+    _save(plt, figure, path)

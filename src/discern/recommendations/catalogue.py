@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discern.recommendations.contract import Content, Filters
+
+FEW_COMPARISONS: Final = 60_000
 
 Columns = NDArray[np.int64]
 
@@ -55,10 +58,10 @@ class Catalogue:
         if not filters.allow_unavailable:
             keep &= self._available[columns]
         if not filters.allow_seen and len(seen):
-            keep &= ~np.isin(columns, seen)
+            keep &= ~_among(columns, seen)
         if filters.exclude:
             named = [self._columns[name] for name in filters.exclude if name in self._columns]
-            keep &= ~np.isin(columns, named)
+            keep &= ~_among(columns, np.array(named, dtype=np.int64))
         for wanted, labelled in (
             (filters.categories, self._categories),
             (filters.tags, self._tags),
@@ -107,3 +110,10 @@ class Catalogue:
             self._categories[old.category].discard(column)
         for tag in old.tags:
             self._tags[tag].discard(column)
+
+
+def _among(columns: Columns, some: Columns) -> NDArray[np.bool_]:
+    """Which of ``columns`` are in ``some``: by comparing all where few are cheaper than a sort."""
+    if len(columns) * len(some) > FEW_COMPARISONS:
+        return np.isin(columns, some)
+    return np.asarray((columns[:, None] == some[None, :]).any(axis=1))

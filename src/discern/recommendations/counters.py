@@ -7,6 +7,7 @@ nothing of them behind.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,6 +21,7 @@ from discern.recommendations.settings import Settings
 from discern.recommendations.solve import solve_one
 
 Column = tuple[NDArray[np.int64], Floats, Floats]
+Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 class Counters:
@@ -52,6 +54,9 @@ class Counters:
         if self._features is not None:
             squares = self._features.multiply(self._features).sum(axis=1)
             self._content_diagonal = content_scale * np.asarray(squares, dtype=float).ravel()
+        self._roll = _Roll()
+        self._met_by_cache: dict[int, Pairs] = {}
+        self._row_cache: dict[int, Pairs] = {}
         self._diagonal = np.zeros(size)
         self.popularity = np.zeros(size, dtype=np.float32)
 
@@ -106,6 +111,7 @@ class Counters:
         """Takes a person out; returns the contents whose columns that changes."""
         columns = sorted(self._people.get(person, {}))
         self._set_person(person, {})
+        self._roll.forget(person)
         return columns
 
     def people(self) -> Iterable[str]:
@@ -123,11 +129,18 @@ class Counters:
         return neighbours, long * scale, short * scale
 
     def _set_person(self, person: str, met: dict[int, float]) -> None:
-        self._count(person, self._people.get(person, {}), -1)
+        before = self._people.get(person, {})
+        for column in before.keys() | met.keys():
+            if before.get(column) != met.get(column):
+                self._met_by_cache.pop(column, None)
+        self._count(person, before, -1)
         if met:
             self._people[person] = met
         else:
             self._people.pop(person, None)
+        number = self._roll.number(person)
+        self._roll.weights[number] = self._weight(met)
+        self._row_cache.pop(number, None)
         self._count(person, met, 1)
 
     def _count(self, person: str, met: dict[int, float], sign: int) -> None:
@@ -156,29 +169,95 @@ class Counters:
         return np.sort(found[order]).astype(np.int64)
 
     def _column(self, column: int) -> NDArray[np.float64]:
-        near = np.zeros(len(self._diagonal))
-        for person, strength in sorted(self._met_by.get(column, {}).items()):
-            met = self._people[person]
-            columns = np.fromiter(met, dtype=np.int64, count=len(met))
-            strengths = np.fromiter(met.values(), dtype=np.float64, count=len(met))
-            near[columns] += self._weight(met) * strength * strengths
+        people, strengths = self._met_by_arrays(column)
+        rows = [self._row(person) for person in people.tolist()]
+        if rows:
+            lengths = [len(columns) for columns, _ in rows]
+            weights = np.repeat(self._roll.weights[people] * strengths, lengths)
+            near = np.bincount(
+                np.concatenate([columns for columns, _ in rows]),
+                weights=weights * np.concatenate([values for _, values in rows]),
+                minlength=len(self._diagonal),
+            )
+        else:
+            near = np.zeros(len(self._diagonal))
         if self._features is not None:
             alike = (self._features @ self._features[column].T).todense()
             near += self._content_scale * np.asarray(alike, dtype=float).ravel()
         return near
 
     def _block(self, members: NDArray[np.int64]) -> Floats:
-        rows: dict[str, int] = {}
-        data, row_of, place_of = [], [], []
-        for place, column in enumerate(members.tolist()):
-            for person, strength in sorted(self._met_by.get(column, {}).items()):
-                data.append(strength)
-                row_of.append(rows.setdefault(person, len(rows)))
-                place_of.append(place)
-        weights = np.array([self._weight(self._people[person]) for person in rows])
-        part = sp.csr_matrix((data, (row_of, place_of)), shape=(len(rows), len(members)))
-        block = np.asarray((part.T @ sp.diags(weights) @ part).todense(), dtype=np.float64)
+        parts = [self._met_by_arrays(column) for column in members.tolist()]
+        indptr = np.concatenate([[0], np.cumsum([len(people) for people, _ in parts])])
+        people = np.concatenate([people for people, _ in parts])
+        rows, count = self._roll.in_order(people)
+        values = np.concatenate([strengths for _, strengths in parts])
+        values = values * np.sqrt(self._roll.weights[people])
+        part = sp.csc_matrix((values, rows, indptr), shape=(count, len(members)))
+        block = np.asarray((part.T @ part).todense(), dtype=np.float64)
         if self._features is not None:
             words = self._features[members]
             block = block + self._content_scale * np.asarray((words @ words.T).todense())
         return block.astype(np.float32)
+
+    def _met_by_arrays(self, column: int) -> Pairs:
+        """Who met a content (numbers, in the order of the roll) and how strongly."""
+        found = self._met_by_cache.get(column)
+        if found is None:
+            met_by = self._met_by.get(column, {})
+            people = np.fromiter(map(self._roll.number, met_by), np.int64, len(met_by))
+            strengths = np.fromiter(met_by.values(), np.float64, len(met_by))
+            order = np.argsort(self._roll.keys[people], kind="stable")
+            found = self._met_by_cache[column] = (people[order], strengths[order])
+        return found
+
+    def _row(self, person: int) -> Pairs:
+        """What somebody (by number) met, and how strongly."""
+        found = self._row_cache.get(person)
+        if found is None:
+            met = self._people[self._roll.name(person)]
+            columns = np.fromiter(met, np.int64, len(met))
+            found = (columns, np.fromiter(met.values(), np.float64, len(met)))
+            self._row_cache[person] = found
+        return found
+
+
+class _Roll:
+    """Numbers for people, with each one's weight and a key that orders them alike in every
+    process: the order of a sum decides its last bits."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
+        self.weights = np.zeros(16)
+        self.keys = np.zeros(16, dtype=np.uint64)
+
+    def number(self, person: str) -> int:
+        found = self._numbers.get(person)
+        if found is None:
+            found = self._numbers[person] = len(self._names)
+            self._names.append(person)
+            if found >= len(self.keys):
+                self.weights = np.concatenate([self.weights, np.zeros_like(self.weights)])
+                self.keys = np.concatenate([self.keys, np.zeros_like(self.keys)])
+            digest = hashlib.blake2b(person.encode(), digest_size=8).digest()
+            self.keys[found] = int.from_bytes(digest, "little")
+        return found
+
+    def name(self, number: int) -> str:
+        return self._names[number]
+
+    def forget(self, person: str) -> None:
+        """Drops the name; the number stays taken."""
+        number = self._numbers.pop(person, None)
+        if number is not None:
+            self._names[number] = ""
+            self.weights[number] = 0.0
+            self.keys[number] = 0
+
+    def in_order(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+        """For each number its place among the distinct ones, by key; and how many those are."""
+        distinct, place = np.unique(people, return_inverse=True)
+        rank = np.empty(len(distinct), dtype=np.int64)
+        rank[np.argsort(self.keys[distinct], kind="stable")] = np.arange(len(distinct))
+        return rank[place], len(distinct)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from discern.errors import EmptyInput
-from discern.recommendations.gram import DenseGram, Floats, Gram, Indices, make_gram, stack
+from discern.recommendations.gram import (
+    DENSE_LIMIT,
+    DenseGram,
+    Floats,
+    Gram,
+    Indices,
+    make_gram,
+    stack,
+)
 from discern.recommendations.model import Model
 from discern.recommendations.settings import Settings
 from discern.recommendations.solve import Progress, Ridge, solve_columns, solve_dense, to_rows
+
+MOST_IN_A_ROW: Final = 1_000
+"""The most contents that one like may speak for in a catalogue over :data:`DENSE_LIMIT`."""
 
 
 def gram_of(
@@ -53,8 +65,23 @@ def fit_model(
     gram = gram_of(interactions, features, settings)
     solve = _solve_dense if settings.dense and isinstance(gram, DenseGram) else _solve_local
     weights, short = solve(gram, settings, progress)
+    if gram.size > DENSE_LIMIT:
+        weights, short = shorten_rows(weights, short, MOST_IN_A_ROW)
     popularity = np.asarray((interactions > 0).sum(axis=0), dtype=np.float32).ravel()
     return assemble(contents, weights, short, popularity, settings)
+
+
+def shorten_rows(weights: sp.csr_matrix, short: Floats, most: int) -> tuple[sp.csr_matrix, Floats]:
+    """Keeps each row's ``most`` largest weights. The columns are short by themselves, but what is
+    liked most is a neighbour of half a large catalogue, and a list sums whole rows."""
+    kept = np.ones(weights.nnz, dtype=bool)
+    for row in np.flatnonzero(np.diff(weights.indptr) > most).tolist():
+        start, end = int(weights.indptr[row]), int(weights.indptr[row + 1])
+        size = np.abs(weights.data[start:end])
+        kept[start + np.argpartition(-size, most)[most:]] = False
+    indptr = np.concatenate([[0], np.cumsum(kept)])[weights.indptr]
+    matrix = sp.csr_matrix((weights.data[kept], weights.indices[kept], indptr), weights.shape)
+    return matrix, short[kept]
 
 
 def ridges(settings: Settings) -> list[Ridge]:

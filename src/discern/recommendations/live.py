@@ -21,7 +21,7 @@ from discern.recommendations.counters import Counters
 from discern.recommendations.event_log import Event, EventLog, digest_of
 from discern.recommendations.gram import Floats
 from discern.recommendations.matrices import strength
-from discern.recommendations.rank import Rows
+from discern.recommendations.rank import Row, Rows
 
 READ_AT_ONCE: Final = 2_000
 
@@ -36,7 +36,7 @@ class LiveRows:
         self._columns: dict[int, NDArray[np.int64]] = {}
         self._added: dict[int, dict[int, tuple[float, float]]] = {}
 
-    def row(self, column: int) -> tuple[NDArray[np.int32], Floats, Floats]:
+    def row(self, column: int) -> Row:
         """Targets and weights, long and short, the replaced columns in their newest state."""
         targets, long, short = self._base.row(column)
         with self._lock:

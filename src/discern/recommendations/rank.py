@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +33,17 @@ from discern.recommendations.model import NEGLIGIBLE, Model, prior_share, short_
 POOL_FACTOR: Final = 5
 SMALLEST_POOL: Final = 50
 POPULAR_BLOCK: Final = 256
+HEAD_FACTOR: Final = 2
+
+Row = tuple[NDArray[np.int32], NDArray[np.floating[Any]], NDArray[np.floating[Any]]]
 
 
 class Rows(Protocol):
     """Where the weights come from: a model as fitted, or one that goes on learning."""
 
-    def row(self, column: int) -> tuple[NDArray[np.int32], Floats, Floats]:
-        """Targets, long and short weights of what an interaction with ``column`` says."""
+    def row(self, column: int) -> Row:
+        """Targets, long and short weights of what an interaction with ``column`` says; the
+        weights in half or single precision."""
         ...
 
 
@@ -50,17 +54,14 @@ class ModelRows:
         self._model = model
         self._fresh = fresh
 
-    def row(self, column: int) -> tuple[NDArray[np.int32], Floats, Floats]:
+    def row(self, column: int) -> Row:
         model = self._model
         if column >= model.size:
             targets, weights = self._fresh.row(column)
             return targets, weights, weights
         span = slice(int(model.indptr[column]), int(model.indptr[column + 1]))
-        return (
-            model.indices[span],
-            model.long[span].astype(np.float32),
-            model.short[span].astype(np.float32),
-        )
+        # Not converted here: one conversion of all rows together costs a tenth of fifty.
+        return model.indices[span], model.long[span], model.short[span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,29 @@ class _Candidates:
         return _Candidates(self.columns[keep], self.scores[keep])
 
     def best(self, count: int) -> _Candidates:
-        order = np.lexsort((self.columns, -self.scores))[:count]
-        return _Candidates(self.columns[order], self.scores[order])
+        found = self._top(count)
+        order = np.lexsort((found.columns, -found.scores))[:count]
+        return _Candidates(found.columns[order], found.scores[order])
+
+    def best_allowed(
+        self, count: int, catalogue: Catalogue, filters: Filters, seen: Columns
+    ) -> _Candidates:
+        """The best ``count`` that the filters let through. Filters cost more than a choice, so
+        they see the top first, and everything only if that leaves too few."""
+        enough = HEAD_FACTOR * (count + len(seen))
+        if len(self.columns) > enough:
+            head = self._top(enough).allowed(catalogue, filters, seen)
+            if len(head.columns) >= count:
+                return head.best(count)
+        return self.allowed(catalogue, filters, seen).best(count)
+
+    def _top(self, count: int) -> _Candidates:
+        if len(self.columns) <= count:
+            return self
+        # Ties at the edge all stay: which of them is in must not depend on the partition.
+        edge = -np.partition(-self.scores, count - 1)[count - 1]
+        keep = self.scores >= edge
+        return _Candidates(self.columns[keep], self.scores[keep])
 
 
 class Ranker:
@@ -132,8 +154,9 @@ class Ranker:
         chosen = spread(
             known.columns, known.scores, self.rows, self.catalogue, request.n, request.diversity
         )
+        prior = float(prior_share(history.length))
         lines = [
-            self._line(int(known.columns[place]), float(known.scores[place]), history, terms)
+            self._line(int(known.columns[place]), float(known.scores[place]), history, terms, prior)
             for place in chosen
         ]
         return self._with_fresh(lines, history, request)
@@ -174,7 +197,7 @@ class Ranker:
             inside = columns < self.model.size
             scores[inside] += share * self.model.prior[columns[inside]]
         found = _Candidates(columns, scores)
-        found = found.allowed(self.catalogue, request.filters, history.columns).best(pool)
+        found = found.best_allowed(pool, self.catalogue, request.filters, history.columns)
         if len(found.columns) >= request.n:
             return found
         return self._filled(found, history, request)
@@ -198,12 +221,13 @@ class Ranker:
                 break
         return _Candidates(np.concatenate(columns), np.concatenate(scores))
 
-    def _line(self, column: int, score: float, history: History, terms: Terms) -> Recommendation:
+    def _line(
+        self, column: int, score: float, history: History, terms: Terms, share: float
+    ) -> Recommendation:
         reason = Reason("popular")
         mine = np.flatnonzero(terms.targets == column)
         if len(mine):
             largest = mine[np.argmax(terms.values[mine])]
-            share = float(prior_share(history.length))
             prior = share * self.model.prior[column] if column < self.model.size else 0.0
             source = terms.sources[largest]
             if terms.values[largest] > prior and history.weights[source] > 0:
@@ -220,6 +244,8 @@ class Ranker:
         if wanted <= 0:
             return lines
         columns, scores = self.fresh.scores(history)
+        if not len(columns):
+            return lines[: request.n]
         fresh = _Candidates(columns, scores)
         fresh = fresh.allowed(self.catalogue, request.filters, history.columns).best(wanted)
         listed = {line.content for line in lines}
@@ -235,33 +261,33 @@ class Ranker:
         return Recommendation(content.id, score, Reason("new", category=content.category or None))
 
 
-def fold_in(rows: Rows, history: History, short_history: float) -> Terms:
+def fold_in(rows_of: Rows, history: History, short_history: float) -> Terms:
     """Every term of the sum of the history's rows, each times its interaction's weight.
 
     Summed by target it is the product of the history with the weight matrix.
     """
     share = float(short_share(float(history.length), short_history))
-    targets, values, sources = [], [], []
-    for place, column in enumerate(history.columns.tolist()):
-        columns, long, short = rows.row(column)
-        blended = long if share <= NEGLIGIBLE else (1 - share) * long + share * short
-        targets.append(columns)
-        values.append(blended * history.weights[place])
-        sources.append(np.full(len(columns), place, dtype=np.int32))
-    if not targets:
+    rows = [rows_of.row(column) for column in history.columns.tolist()]
+    if not rows:
         empty = np.empty(0, dtype=np.int32)
         return Terms(empty, np.empty(0, dtype=np.float32), empty)
-    return Terms(
-        np.concatenate(targets).astype(np.int32),
-        np.concatenate(values).astype(np.float32),
-        np.concatenate(sources),
-    )
+    values = np.concatenate([long for _, long, _ in rows]).astype(np.float32)
+    if share > NEGLIGIBLE:
+        values *= np.float32(1 - share)
+        values += np.float32(share) * np.concatenate([short for _, _, short in rows])
+    lengths = [len(targets) for targets, _, _ in rows]
+    values *= np.repeat(history.weights, lengths)
+    sources = np.repeat(np.arange(len(rows), dtype=np.int32), lengths)
+    return Terms(np.concatenate([targets for targets, _, _ in rows]), values, sources)
 
 
 def _summed(columns: Columns, values: NDArray[np.float64]) -> tuple[Columns, NDArray[np.float64]]:
-    found, place = np.unique(columns, return_inverse=True)
-    summed = np.bincount(place, weights=values, minlength=len(found))
-    return found, np.asarray(summed, dtype=np.float64)
+    if not len(columns):
+        return columns, values
+    order = np.argsort(columns)
+    ordered = columns[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    return ordered[starts], np.asarray(np.add.reduceat(values[order], starts))
 
 
 def _woven(lines: list[Recommendation], new: list[Recommendation], n: int) -> list[Recommendation]:

@@ -8,7 +8,7 @@ from typing import Final
 SMALL_MODEL_BYTES: Final = 8_500_000
 BYTES_PER_WEIGHT: Final = 6
 MOST_NEIGHBOURS: Final = 470
-FEWEST_NEIGHBOURS: Final = 100
+FEWEST_NEIGHBOURS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
