@@ -250,9 +250,7 @@ def _markdown(result: dict[str, Any]) -> str:
         f"Goal {DECODE_GOAL:g}. Opening a photograph costs what decoding its JPEG does, whatever "
         "the model.",
         "",
-        _waits(
-            "From upload to first progress event", result["first_event_ms"], FIRST_EVENT_GOAL_MS
-        ),
+        _waits("From upload to first progress event", event, FIRST_EVENT_GOAL_MS),
         _waits("From stored to in a worker's hands", pickup, PICKUP_GOAL_MS),
         "",
         sentence(result["provenance"]),
