@@ -11,11 +11,20 @@ from typing import Any, Final
 from tokenizers import Tokenizer
 
 SHIPPED: Final = "sentiment-en"
-PREPROCESSING: dict[str, Any] = {
+READING: Final[dict[str, Any]] = {
     "normalize": "v1",
     "max_tokens": 192,
     "stride": 142,
     "merge": "mean_logit",
+}
+# Chosen on held-out texts of every kind with the temperature of `export` in place: the power by the
+# log loss of reviews, which before it were right in 92 of 100 cases and given 0.85 on average; the
+# temperature by the tweets and by the kinds never trained on.
+PREPROCESSING: Final[dict[str, Any]] = {
+    **READING,
+    "temperature": 1.08,
+    "sharpen_from": 64,
+    "sharpen_power": 0.4,
 }
 
 

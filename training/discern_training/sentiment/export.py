@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.text.evaluate import evaluate
-from discern_training.sentiment.bundle import PREPROCESSING, save_tokenizer, write_manifest
+from discern_training.sentiment.bundle import PREPROCESSING, READING, save_tokenizer, write_manifest
 from discern_training.sentiment.calibrate import fit_temperature
 from discern_training.sentiment.data import LABELS, load_set, read_csv, split
 from discern_training.sentiment.graph import build
@@ -74,13 +74,19 @@ def calibration_sets(folder: Path) -> list[Rows]:
     ]
 
 
-def write_model(state: State, tokenizer: Path, folder: Path, **changes: Any) -> None:
+def write_model(
+    state: State,
+    tokenizer: Path,
+    folder: Path,
+    preprocessing: Mapping[str, Any] = PREPROCESSING,
+    **changes: Any,
+) -> None:
     """Writes graph, tokenizer and a manifest without figures; ``changes`` are manifest fields."""
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer != folder / "tokenizer.json":
         save_tokenizer(tokenizer, folder / "tokenizer.json")
     build(state, folder / "model.onnx", kind="rows")
-    write_manifest(folder, manifest_fields(**changes), {"preprocessing": PREPROCESSING})
+    write_manifest(folder, manifest_fields(**changes), {"preprocessing": preprocessing})
 
 
 def manifest_fields(**changes: Any) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def speed(scorer: Scorer, tokens: int, texts: int = 256) -> dict[str, float]:
 
 def export(state: State, tokenizer: Path, data: Path, folder: Path, version: str) -> dict[str, Any]:
     """Makes the shipped bundle; returns its figures, also written to ``metrics.json`` beside it."""
-    write_model(state, tokenizer, folder)
+    write_model(state, tokenizer, folder, READING)
     state = calibrated(state, folder, calibration_sets(data), _CAUTION)
     write_model(state, tokenizer, folder)
     scorer = Scorer(folder)

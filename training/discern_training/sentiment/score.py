@@ -54,14 +54,16 @@ class Scorer:
         return result
 
     def merged_logits(self, texts: Sequence[str]) -> Floats:
-        """Logits, float32 [texts, labels]: a long text's windows averaged by their tokens."""
+        """Logits, float32 [texts, labels]: a long text's windows averaged by their tokens, scaled
+        as the analyzer does."""
         cut = self.analyzer.windows(texts)
         rows = self.logits([ids for windows in cut for ids in windows.ids])
         result, start = np.zeros((len(cut), rows.shape[1]), np.float32), 0
         for index, windows in enumerate(cut):
             weights = np.array(windows.weights, np.float32)
             end = start + len(weights)
-            result[index] = weights @ rows[start:end] / weights.sum()
+            mean = weights @ rows[start:end] / weights.sum()
+            result[index] = mean * self.analyzer.scale(windows.tokens)
             start = end
         return result
 
