@@ -124,16 +124,6 @@ def test_two_class_sets_say_nothing_about_neutral() -> None:
     assert logits.grad[0, 2] < 0
 
 
-def test_a_teachers_probability_stands_for_the_label() -> None:
-    unsure = Example("t", 2, "lesson", two_class=True, soft=0.25)
-    batch = collate([([1, 2], None, unsure)])
-    logits = torch.tensor([[1.0, 0.0, 0.0]], requires_grad=True)
-    loss_of(logits, batch, Stage("s", 1, smoothing=0.0)).backward()
-    assert logits.grad is not None
-    wanted = torch.softmax(torch.tensor([1.0, 0.0]), 0) - torch.tensor([0.75, 0.25])
-    torch.testing.assert_close(logits.grad[0, [0, 2]], wanted, atol=1e-4, rtol=0)
-
-
 def test_twins_that_disagree_cost_more_than_twins_that_agree() -> None:
     batch = collate([([1, 2], [1, 3], Example("t", 1, "x"))])
     assert (batch.texts, batch.twins) == (1, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
 from random import Random
 
 import torch
@@ -19,13 +18,12 @@ Row = tuple[list[int], list[int] | None, Example]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Token ids, mask, labels, teachers' probabilities of positive (NaN where there are none),
-    which rows are of two-class sets, and how many rows at the end are twins of the first rows."""
+    """Token ids, mask, labels, which rows are of two-class sets, and how many rows at the end
+    are twins of the first rows."""
 
     ids: Tensor
     mask: Tensor
     labels: Tensor
-    soft: Tensor
     two_class: Tensor
     twins: int
 
@@ -54,7 +52,6 @@ def collate(rows: Sequence[Row]) -> Batch:
         padded,
         mask,
         torch.tensor([example.label for example in examples]),
-        torch.tensor([nan if e.soft is None else e.soft for e in examples]),
         torch.tensor([example.two_class for example in examples]),
         len(twins),
     )

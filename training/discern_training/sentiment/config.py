@@ -35,24 +35,17 @@ class Stage:
     average_decay: float = 0.998
     bfloat16: bool = True
 
-    @property
-    def taught(self) -> bool:
-        """Whether it reads what earlier stages labeled."""
-        return "reviews_soft" in self.mix
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A whole training run. The result is the mean of the averaged weights at the ends of the
     stages named in ``soup`` (model soups, Wortsman et al. 2022, arXiv:2203.05482), or of the last
-    stage. The stages named in ``teachers`` label the set ``reviews_soft`` for the stages after
-    them (see ``lessons``)."""
+    stage."""
 
     seed: int
     dropout: float
     stages: tuple[Stage, ...]
     soup: tuple[str, ...] = ()
-    teachers: tuple[str, ...] = ()
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -72,10 +65,7 @@ def load_recipe(path: Path) -> Recipe:
     if not stages:
         raise ValueError(f"{path.name}: no [[stage]]")
     soup = tuple(data.get("soup", [stages[-1].name]))
-    teachers = tuple(data.get("teachers", ()))
-    names = {stage.name for stage in stages}
-    for key, wanted in (("soup", soup), ("teachers", teachers)):
-        if unknown := set(wanted) - names:
-            raise ValueError(f"{path.name}, {key}: no stage is named {sorted(unknown)}")
-    seed, dropout = int(data.get("seed", 1)), float(data.get("dropout", 0.1))
-    return Recipe(seed, dropout, tuple(stages), soup, teachers)
+    unknown = set(soup) - {stage.name for stage in stages}
+    if unknown:
+        raise ValueError(f"{path.name}, soup: no stage is named {sorted(unknown)}")
+    return Recipe(int(data.get("seed", 1)), float(data.get("dropout", 0.1)), tuple(stages), soup)

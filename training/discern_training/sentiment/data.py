@@ -29,8 +29,7 @@ HELD_OUT: Final = {"imdb": 25, "tweets": 5}
 class Example:
     """A labeled text. ``two_class`` sets have no neutral: their loss must not speak of it.
 
-    ``twin`` is the same text with identity words swapped, if there are any; ``soft`` the
-    teachers' probability of positive among the two moods, which then stands for the label.
+    ``twin`` is the same text with identity words swapped, if there are any.
     """
 
     text: str
@@ -38,7 +37,6 @@ class Example:
     source: str
     two_class: bool = False
     twin: str | None = None
-    soft: float | None = None
 
 
 def read_csv(path: Path) -> Iterator[tuple[str, int]]:

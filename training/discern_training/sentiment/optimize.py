@@ -23,7 +23,7 @@ def loss_of(logits: Tensor, batch: Batch, stage: Stage) -> Tensor:
     closed = torch.zeros_like(logits)
     closed[:, 1] = batch.two_class.to(logits.dtype) * -1e4
     log_p = F.log_softmax(logits + closed, dim=1)
-    own = (_targets(batch, logits) * log_p).sum(1)
+    own = log_p.gather(1, batch.labels[:, None]).squeeze(1)
     classes = logits.shape[1] - batch.two_class.to(logits.dtype)
     open_log_p = log_p.masked_fill(closed < 0, 0.0).sum(1) / classes
     loss = -((1 - stage.smoothing) * own + stage.smoothing * open_log_p)
@@ -34,15 +34,6 @@ def loss_of(logits: Tensor, batch: Batch, stage: Stage) -> Tensor:
         gap = ((first.exp() - second.exp()) * (first - second)).sum(1)
         total = total + stage.consistency * gap.sum() + 0.5 * loss[batch.texts :].sum()
     return total
-
-
-def _targets(batch: Batch, logits: Tensor) -> Tensor:
-    targets = F.one_hot(batch.labels, logits.shape[1]).to(logits.dtype)
-    taught = ~batch.soft.isnan()
-    if taught.any():
-        soft = batch.soft[taught].to(logits.dtype)
-        targets[taught] = torch.stack([1.0 - soft, torch.zeros_like(soft), soft], 1)
-    return targets
 
 
 @torch.no_grad()

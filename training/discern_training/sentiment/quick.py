@@ -24,10 +24,9 @@ def predict(
         rows = order[start : start + 32]
         longest = max(len(found[index]) for index in rows)
         ids = torch.zeros(len(rows), longest, dtype=torch.long)
-        mask = torch.zeros(len(rows), longest, dtype=torch.long)
         for row, index in enumerate(rows):
             ids[row, : len(found[index])] = torch.tensor(found[index])
-            mask[row, : len(found[index])] = 1
+        mask = (ids != 0).long()
         with torch.autocast("cpu", torch.bfloat16):
             logits[rows] = model(ids, mask).float().numpy()
     model.train()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
-from discern_training.sentiment import lessons, pretrained, sharing, swaps
+from discern_training.sentiment import pretrained, sharing, swaps
 from discern_training.sentiment.config import load_recipe
 from discern_training.sentiment.data import load_set, load_training, read_csv, split
 from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder, load_pretrained
@@ -42,18 +41,8 @@ def train_recipe(config: Path, data: Path, source: Path | None, output: Path) ->
         shared_rows=swaps.shared_rows(tokenizer),
     )
     trainer.resume()
-    names = {name for stage in recipe.stages for name in stage.mix}
-    examples = load_training(data, sorted(names - {"written", lessons.REVIEWS}))
-    taught = next((i for i, stage in enumerate(recipe.stages) if stage.taught), len(recipe.stages))
-    if trainer.progress.stage < taught:
-        trainer.run(recipe.stages[:taught], examples)
-    if taught < len(recipe.stages):
-        files = [output / f"stage-{name}.pt" for name in recipe.teachers]
-        rng = Random(f"{recipe.seed}/lessons")
-        found = lessons.review_sentences(examples["imdb"], lessons.REVIEW_SENTENCES, rng)
-        taught_by = folder / "tokenizer.json", output / "lessons"
-        examples[lessons.REVIEWS] = lessons.label(found, files, *taught_by)
-        trainer.run(recipe.stages, examples)
+    names = {name for stage in recipe.stages for name in stage.mix} - {"written"}
+    trainer.run(recipe.stages, load_training(data, sorted(names)))
 
 
 def export_run(
