@@ -4,6 +4,7 @@ that go away and workers that are killed cost time, and nothing else."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -145,6 +146,15 @@ def test_pictures_and_texts_are_done_through_celery(celery_site: LiveSite) -> No
         until(lambda: is_done(client, *jobs))
         moods = [client.get(address).json()["mood"] for address in pictures]
     assert [mood and mood["label"] for mood in moods] == ["negative", "positive", None]
+
+
+def test_several_celery_workers_run_on_one_machine(celery_site: LiveSite) -> None:
+    log = celery_site.home / "worker.log"
+    log.unlink(missing_ok=True)
+    with WorkerProcess(celery_site) as one, WorkerProcess(celery_site) as other:
+        until(lambda: len(re.findall(r"@\S+ ready", log.read_text())) == 2)
+        time.sleep(PAUSE_S)
+        assert (one.process.poll(), other.process.poll()) == (None, None)
 
 
 def test_a_broker_that_is_away_delays_uploads_and_loses_none(

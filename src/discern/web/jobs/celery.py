@@ -45,6 +45,8 @@ app.conf.update(
     task_queue_max_priority=9,
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
+    # RabbitMQ gives the queue of remote control to one worker of a name; nobody uses it here.
+    worker_enable_remote_control=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType
 from typing import Any
@@ -42,5 +43,6 @@ class Command(BaseCommand):
 
         app.worker_main(
             ["worker", f"--concurrency={processes}", "--loglevel=INFO", "--without-gossip",
-             "--without-mingle"]
+             # Several may run on one machine, and each needs a name of its own.
+             "--without-mingle", f"--hostname=discern-{os.getpid()}@%h"]
         )  # fmt: skip
