@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import provenance, sentence
 from benchmarks.report import number, table, write
-from discern.engine.recommender import FOLLOW_EVERY_S
+from discern.engine.recommender import FOLLOW_EVERY_S, pause_after
 from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.contract import Content, Interaction, RecommendationRequest
 from discern.recommendations.following import Following
@@ -118,8 +118,9 @@ def followed(
 
     def follow() -> None:
         while not stop.is_set():
+            began = time.perf_counter()
             following.step()
-            stop.wait(FOLLOW_EVERY_S)
+            stop.wait(pause_after(time.perf_counter() - began, following.waiting))
         cpu.append(time.thread_time())
 
     thread = threading.Thread(target=follow)

@@ -25,7 +25,7 @@ from discern.recommendations.library import Library
 from discern.recommendations.rank import Ranker
 from discern.recommendations.recommender import load_fitted
 
-FOLLOW_EVERY_S: Final = 0.5
+FOLLOW_EVERY_S: Final = 0.25
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 class LoadedRecommender:
     """One bundle's ranker; see :class:`discern.engine.residents.Loaded`.
 
-    A thread reads on in the library under ``$DISCERN_HOME`` twice a second: new contents, and
+    A thread reads on in the library under ``$DISCERN_HOME`` four times a second: new contents, and
     the events whose columns are to be solved again. Without a library it only answers.
     """
 
@@ -99,9 +99,16 @@ class LoadedRecommender:
 
     def _follow(self) -> None:
         while not self._stop.is_set():
+            began = time.perf_counter()
             try:
                 self._following.step()
             except Exception:
                 # The model as fitted goes on answering; the next round tries again.
                 _log.exception("cannot follow the library")
-            self._stop.wait(FOLLOW_EVERY_S)
+            self._stop.wait(pause_after(time.perf_counter() - began, self._following.waiting))
+
+
+def pause_after(seconds: float, waiting: int) -> float:
+    """How long to rest after a step of that many seconds: as long as it took while columns wait,
+    so that following takes half a core at the most; else until there may be something new."""
+    return min(seconds, FOLLOW_EVERY_S) if waiting else FOLLOW_EVERY_S
