@@ -91,8 +91,12 @@ class Service(ABC):
         """Makes the data folder, once."""
 
     def __enter__(self: ServiceT) -> ServiceT:
-        self.prepare()
-        self.start()
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
