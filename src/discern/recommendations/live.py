@@ -25,6 +25,9 @@ from discern.recommendations.rank import Row, Rows
 
 READ_AT_ONCE: Final = 2_000
 
+REFRESHED_AT_ONCE: Final = 10
+"""How many columns that only their neighbors' events have changed one call solves again."""
+
 
 class LiveRows:
     """Rows of a base with some columns replaced. Readers never wait for a solve."""
@@ -69,7 +72,11 @@ class LiveRows:
 
 class LiveModel:
     """Follows a log. Several of them on one log come to the same rows once they have read it to
-    the end and have nothing left to solve."""
+    the end and have nothing left to solve, whenever each of them began and solved what.
+
+    A column's own events put it first in line. It also depends on its neighbors, so each column
+    solved since the fit is solved again, a few at a time, until it has seen the end of the log.
+    """
 
     def __init__(
         self,
@@ -87,13 +94,20 @@ class LiveModel:
         self._known = len(counters.popularity)
         self.position = after
         self._waiting: OrderedDict[int, None] = OrderedDict()
+        self._solved: OrderedDict[int, int] = OrderedDict()
         self._lock = threading.Lock()
         self.unknown = 0
 
     @property
     def waiting(self) -> int:
-        """How many columns are still to be solved again."""
+        """How many columns are still to be solved again for events of their own."""
         return len(self._waiting)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every column solved since the fit has seen all that was read of the log."""
+        with self._lock:
+            return not self._waiting and not self._stale()
 
     def catch_up(self) -> int:
         """Reads the log to its end, counts what is new, and returns how many events that were."""
@@ -109,15 +123,24 @@ class LiveModel:
         """Solves the columns longest waiting, at most that many and for about that long; returns
         how many."""
         deadline = time.perf_counter() + seconds
-        done = 0
+        done = refreshed = 0
         while done < columns and time.perf_counter() < deadline:
             with self._lock:
-                if not self._waiting:
+                if self._waiting:
+                    column, _ = self._waiting.popitem(last=False)
+                elif refreshed < REFRESHED_AT_ONCE and self._stale():
+                    column = next(iter(self._solved))
+                    refreshed += 1
+                else:
                     break
-                column, _ = self._waiting.popitem(last=False)
                 self.rows.replace(column, *self._counters.solve(column))
+                self._solved[column] = self.position
+                self._solved.move_to_end(column)
             done += 1
         return done
+
+    def _stale(self) -> bool:
+        return bool(self._solved) and next(iter(self._solved.values())) < self.position
 
     def _take(self, event: Event) -> None:
         self.position = event.number
