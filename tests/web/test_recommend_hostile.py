@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from django.test import Client
 from discern.engine.local import LocalEngine
 from discern.recommendations.contract import Content as CoreContent
 from discern.web.accounts.models import User
+from discern.web.jobs.outcome import run
+from discern.web.jobs.registry import kind_named
+from discern.web.jobs.services import claim
 from discern.web.recommendations import lists, services
-from discern.web.recommendations.models import Content, Impression
+from discern.web.recommendations.models import Content, ImportJob, Impression
 from tests.web.conftest import client_of
 
 API = "/api/v1"
@@ -169,3 +173,34 @@ def test_a_file_of_no_kind_or_no_rows_is_refused(api: Client, two_contents: None
         answer = api.post(f"{API}/imports", {"kind": kind, "file": file})
         assert answer.status_code == 400, (kind, content, answer.content)
     assert api.post(f"{API}/imports", {"kind": "contents"}).status_code == 400
+
+
+def test_bad_rows_of_a_file_are_refused_one_by_one(api: Client, two_contents: None) -> None:
+    rows = [
+        '{"content_id": "good", "text": "' + "long " * 40_000 + '"}',
+        '{"content_id": "surrogate \\ud800"}',
+        '{"content_id": "late", "created_at": 1e300}',
+        '{"content_id": "nan", "created_at": NaN}',
+        '{"content_id": {"a": 1}}',
+        "[1]",
+        "{",
+        '{"content_id": "too long ' + "x" * 300 + '"}',
+        '{"content_id": "nul \\u0000"}',
+    ]
+    assert importing_counts(api, "contents", "\n".join(rows)) == {"added": 1, "refused": 8}
+    lines = ["user_id,content_id,created_at,extra", "a,0,1e300", "a,0,1,2,3,4", '"', "a"]
+    assert importing_counts(api, "interactions", "\n".join(lines)) == {"added": 1, "refused": 2}
+    wide = "content_id,text\nwide," + "x" * 200_000
+    assert importing_counts(api, "contents", wide) == {"added": 1}
+
+
+def importing_counts(api: Client, kind: str, text: str) -> dict[str, int]:
+    file = SimpleUploadedFile("rows", text.encode())
+    made = api.post(f"{API}/imports", {"kind": kind, "file": file}).json()
+    claimed = claim(kind_named("import"), ImportJob.objects.get(pk=made["id"]).pk, owner="test")
+    assert claimed is not None
+    run(claimed, stopping=threading.Event())
+    job = api.get(f"{API}/imports/{made['id']}").json()
+    assert job["state"] == "done", job
+    found: dict[str, int] = job["counts"]
+    return found

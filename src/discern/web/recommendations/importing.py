@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,11 +12,13 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.db.models import QuerySet
 
 from discern.errors import EmptyInput, InvalidInput, NotFound, TooLarge
-from discern.recommendations.files import parse_content, parse_interaction
+from discern.recommendations.contract import Content, Interaction
+from discern.recommendations.files import MAX_FIELD_CHARS, parse_content, parse_interaction
 from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
 from discern.web.jobs.models import BATCH
@@ -75,6 +76,7 @@ def read(content: bytes) -> Iterator[Mapping[str, Any]]:
     if text.lstrip()[:1] == "{":
         yield from (_json_row(line) for line in text.splitlines() if line.strip())
         return
+    csv.field_size_limit(MAX_FIELD_CHARS)
     try:
         for row in csv.DictReader(io.StringIO(text, newline="")):
             yield {str(key).strip().lower(): value for key, value in row.items()}
@@ -125,11 +127,11 @@ def _take(
     counts: Counter[str],
     problems: list[str],
 ) -> None:
-    parse: Any = parse_content if kind == ImportJob.Kind.CONTENTS else parse_interaction
-    good = []
+    parse = _content if kind == ImportJob.Kind.CONTENTS else _interaction
+    good: list[Any] = []
     for number, row in part:
         try:
-            good.append(parse(row, where=f"row {number}"))
+            good.append(parse(row, f"row {number}"))
         except InvalidInput as error:
             counts["refused"] += 1
             if len(problems) < MAX_PROBLEMS:
@@ -143,9 +145,21 @@ def _take(
     counts.update({name: count for name, count in asdict(taken).items() if count})
 
 
+def _content(row: Mapping[str, Any], where: str) -> Content:
+    content = parse_content(row, where=where)
+    services.moment(content.created_at)
+    return content
+
+
+def _interaction(row: Mapping[str, Any], where: str) -> Interaction:
+    event = parse_interaction(row, where=where)
+    services.moment(event.at)
+    return event
+
+
 def _json_row(line: str) -> Mapping[str, Any]:
     try:
-        row = json.loads(line)
+        row = orjson.loads(line)  # unlike json it refuses lone surrogates, which no table takes
     except ValueError:
         return {}
     return row if isinstance(row, dict) else {}

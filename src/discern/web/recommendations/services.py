@@ -258,7 +258,7 @@ def _content_row(content: contract.Content) -> Content:
         text=stored(content.text),
         category=stored(content.category)[:200],
         tags=[stored(tag)[:200] for tag in content.tags],
-        created_at=_moment(content.created_at),
+        created_at=moment(content.created_at),
         available=content.available,
     )
 
@@ -275,7 +275,7 @@ def _row(
         liked=event.liked,
         disliked=event.disliked,
         view_time=event.view_time,
-        created_at=_moment(event.at or None),
+        created_at=moment(event.at or None),
         key=key,
     )
 
@@ -329,7 +329,9 @@ def _key(event: contract.Interaction) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _moment(seconds: float | None) -> datetime:
+def moment(seconds: float | None) -> datetime:
+    """Seconds since 1970 as the database has them, now for None; InvalidInput outside the years
+    1 to 9999."""
     if seconds is None:
         return timezone.now()
     try:

@@ -53,6 +53,11 @@ function List({ taste, onClear }: Props) {
   return (
     <Stack gap="lg">
       <Source source={data.source} />
+      {data.source === 'model' && data.items.length > 0 && data.items.every(({ reason }) => reason.kind === 'popular') && (
+        <Text size="sm" c="dimmed">
+          Like a few: the first lists lean on what many readers like, and yours takes over as you go.
+        </Text>
+      )}
       {error !== null && (
         <FailureNotice error={error} kept="The former list stays." onRetry={() => void refetch()} />
       )}
