@@ -35,9 +35,11 @@ def fit_beside(work: Work[LearningJob]) -> Mapping[str, Any]:
     ) as process:
         try:
             result = _listen(work, _lines_of(process.stdout))
-            process.wait(STOP_WITHIN_S)
+        except BaseException:
+            process.terminate()
+            raise
         finally:
-            _end(process)
+            _see_it_end(process)
     if result is None:
         raise InferenceFailed(f"The fit's process ended with status {process.returncode}.")
     if "error" in result:
@@ -74,10 +76,8 @@ def _lines_of(stream: IO[str] | None) -> queue.SimpleQueue[dict[str, Any] | None
     return lines
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+def _see_it_end(process: subprocess.Popen[str]) -> None:
+    try:
+        process.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
