@@ -136,7 +136,8 @@ def _precompute(work: Work[LearningJob]) -> Mapping[str, Any]:
     """Begins where a worker that died left off: with whoever has no list since the job was made."""
     since = work.job.created_at
     waiting = Person.objects.exclude(precomputed__created_at__gte=since).order_by("pk")
-    done, total = work.job.progress_done, work.job.progress_done + waiting.count()
+    total = Person.objects.count()
+    done = total - waiting.count()
     while people := list(waiting[:PEOPLE_A_STEP]):
         work.check()
         try:
