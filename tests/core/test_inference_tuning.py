@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discern.inference.tuning import EDGES, EXPLORE_EVERY, BatchTuner, bucket_of
+from discern.inference.tuning import EDGES, LONGEST_TRY_S, TRY_SHARE, BatchTuner, bucket_of
+
+UNIT_S = 1e-5
 
 
 def settle(seconds: Callable[[int], float], *, bucket: int = 5, rounds: int = 4000) -> BatchTuner:
-    """Lets a tuner choose while batches of its choice take ``seconds(items)`` for each unit."""
+    """Lets a tuner choose while batches of its choice take ``seconds(items)``, in units of a
+    hundredth of a millisecond, for each unit of cost."""
     tuner = BatchTuner(32)
     for _ in range(rounds):
         items = tuner.limit(bucket)
-        tuner.learn(bucket, items, items * 30, seconds(items) * items * 30)
+        tuner.learn(bucket, items, items * 24, seconds(items) * UNIT_S * items * 24)
     return tuner
 
 
@@ -31,22 +34,46 @@ def test_batches_grow_where_every_doubling_helps() -> None:
 
 
 def test_the_smallest_size_that_is_nearly_as_fast_is_used() -> None:
-    assert settle(lambda items: max(1.0 / items, 1 / 4)).best(5) == 7
+    assert settle(lambda items: max(1.0 / items, 1 / 4)).best(5) == 4
 
 
 def test_each_length_is_learned_apart() -> None:
     tuner = settle(lambda items: 1.0)
     assert tuner.best(5) == 1
-    assert tuner.best(8) == 32
+    assert tuner.best(8) > 1
     assert tuner.learned() == {EDGES[5]: 1}
 
 
 def test_a_change_of_speed_is_noticed() -> None:
     tuner = settle(lambda items: 1.0)
-    for _ in range(60 * EXPLORE_EVERY):
+    for _ in range(4000):
         items = tuner.limit(5)
-        tuner.learn(5, items, items * 30, 30.0)  # now a batch takes as long as one item
+        tuner.learn(5, items, items * 24, UNIT_S * 24)  # now a batch takes as long as one item
     assert tuner.best(5) == 32
+
+
+def test_trying_costs_a_small_share_of_the_time_even_where_batches_are_slow() -> None:
+    tuner = BatchTuner(32)
+    bucket = bucket_of(150)
+    longest = spent = tried = 0.0
+    for _ in range(3000):
+        items = tuner.limit(bucket)
+        seconds = 0.02 * items * (1.0 if items == 1 else 1.5)
+        tuner.learn(bucket, items, items * 150, seconds)
+        spent += seconds
+        if items > 1:
+            tried += seconds
+            longest = max(longest, seconds)
+    assert 0 < tried <= 2 * TRY_SHARE * spent
+    assert longest <= 2 * LONGEST_TRY_S
+    assert tuner.best(bucket) == 1
+
+
+def test_a_size_of_one_is_a_possible_limit_of_all() -> None:
+    tuner = BatchTuner(1)
+    for _ in range(100):
+        assert tuner.limit(0) == 1
+        tuner.learn(0, 1, 5, 0.001)
 
 
 @given(

@@ -2,7 +2,9 @@
 
 On a processor the gain of a larger batch ends early, and for long items there may be none, while
 every item then waits for the slowest of its batch. So the smallest size that is nearly as fast per
-unit of cost as the best one seen is used, and now and then others are tried again.
+unit of cost as the best one seen is used. It begins with single items and tries doublings; what a
+try costs is a small share of the time worked since the last one, so that a batch of long items,
+which may take a second, is not run merely to learn that it is slow.
 """
 
 from __future__ import annotations
@@ -14,8 +16,14 @@ EDGES: Final = (0, 8, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256
 """Least cost of each length bucket."""
 
 NEARLY_AS_FAST: Final = 1.05
-MIN_SAMPLES: Final = 6
-EXPLORE_EVERY: Final = 40
+MIN_SAMPLES: Final = 3
+TRY_SHARE: Final = 0.05
+"""The time of a try, as a share of the time worked in its bucket since the one before."""
+FREE_TRY_S: Final = 0.05
+"""A size not known yet is tried at once if it should take no longer than this."""
+LONGEST_TRY_S: Final = 0.25
+UNKNOWN_COST: Final = 512
+"""Padded cost of a batch of which no size is known: enough for batching to show, soon over."""
 _NEW_WEIGHT: Final = 0.15
 
 
@@ -24,47 +32,73 @@ def bucket_of(cost: int) -> int:
     return bisect_right(EDGES, cost) - 1
 
 
+def _least_cost(bucket: int) -> int:
+    return max(EDGES[bucket], EDGES[1] // 2)
+
+
 class BatchTuner:
-    """Learns the time per unit of padded cost for batch sizes 1, 2-3, 4-7, 8-15, ... in each
+    """Learns the time per unit of padded cost for batch sizes 1, 2, 3-4, 5-8, ... in each
     bucket. Not thread-safe: its batcher's lock guards it."""
 
     def __init__(self, max_items: int) -> None:
         self._max_items = max_items
-        self._classes = max_items.bit_length()
+        self._classes = (max_items - 1).bit_length() + 1
         self._seconds: list[list[float]] = [[0.0] * self._classes for _ in EDGES]
         self._samples: list[list[int]] = [[0] * self._classes for _ in EDGES]
-        self._asked = [0] * len(EDGES)
+        self._worked = [0.0] * len(EDGES)  # since the last try
+        self._offers: list[list[int]] = [[0] * self._classes for _ in EDGES]
 
     def limit(self, bucket: int) -> int:
-        """How many items a batch of this bucket may hold now. Each call counts towards the next
-        try of another size: the largest, and half of the present one, in turn."""
-        self._asked[bucket] += 1
-        turn = self._asked[bucket] % EXPLORE_EVERY
-        if turn == 0:
-            return self._max_items
-        best = self.best(bucket)
-        return max(best // 2, 1) if turn == EXPLORE_EVERY // 2 else best
+        """How many items a batch of this bucket may hold now: the best size known, or one to
+        try."""
+        best = self._best_class(bucket)
+        if self._samples[bucket][best] < MIN_SAMPLES:
+            return self._size(best)
+        wanted, known = self._candidate(bucket, best)
+        takes = self._size(wanted) * _least_cost(bucket) * self._seconds[bucket][best]
+        due = takes <= min(self._worked[bucket] * TRY_SHARE, LONGEST_TRY_S)
+        # Fewer items may wait than are offered: an offer counts even if it is not taken up.
+        free = not known and self._offers[bucket][wanted] < 2 * MIN_SAMPLES and takes <= FREE_TRY_S
+        if wanted == best or not (due or free):
+            return self._size(best)
+        self._worked[bucket] = 0.0
+        self._offers[bucket][wanted] += 1
+        return self._size(wanted)
 
     def best(self, bucket: int) -> int:
-        """The smallest size nearly as fast as the fastest; sizes not yet measured may be it."""
-        seconds, samples = self._seconds[bucket], self._samples[bucket]
-        known = [index for index in range(self._classes) if samples[index] >= MIN_SAMPLES]
-        if not known:
-            return self._max_items
-        fastest = min(seconds[index] for index in known)
-        enough = next(i for i in known if seconds[i] <= fastest * NEARLY_AS_FAST)
-        if enough == known[-1] and enough + 1 < self._classes:
-            return self._max_items  # still getting faster at the largest size measured
-        return min((2 << enough) - 1, self._max_items)
+        """The smallest size nearly as fast as the fastest."""
+        return self._size(self._best_class(bucket))
 
     def learn(self, bucket: int, items: int, padded_cost: int, seconds: float) -> None:
         """Records one batch."""
-        index = min(items.bit_length(), self._classes) - 1
+        index = min((items - 1).bit_length(), self._classes - 1)
         sample = seconds / max(padded_cost, 1)
         count = self._samples[bucket][index]
         weight = max(_NEW_WEIGHT, 1 / (count + 1))
         self._seconds[bucket][index] += weight * (sample - self._seconds[bucket][index])
         self._samples[bucket][index] = count + 1
+        self._worked[bucket] += seconds
+
+    def _best_class(self, bucket: int) -> int:
+        seconds, samples = self._seconds[bucket], self._samples[bucket]
+        known = [index for index in range(self._classes) if samples[index] >= MIN_SAMPLES]
+        if not known:
+            return min((UNKNOWN_COST // _least_cost(bucket)).bit_length(), self._classes) - 1
+        fastest = min(seconds[index] for index in known)
+        return next(index for index in known if seconds[index] <= fastest * NEARLY_AS_FAST)
+
+    def _candidate(self, bucket: int, best: int) -> tuple[int, bool]:
+        """The size to try next and whether it is known: of the unknown sizes, or else of the best
+        one's neighbors, the one offered least often."""
+        samples, offers = self._samples[bucket], self._offers[bucket]
+        unknown = [index for index in range(self._classes) if samples[index] < MIN_SAMPLES]
+        neighbors = [index for index in (best + 1, best - 1) if 0 <= index < self._classes]
+        candidates = unknown or neighbors or [best]
+        wanted = min(candidates, key=lambda index: (offers[index] // MIN_SAMPLES, index))
+        return wanted, not unknown
+
+    def _size(self, index: int) -> int:
+        return min(1 << index, self._max_items)
 
     def learned(self) -> dict[int, int]:
         """Least cost of each bucket that has run -> batch size in use there."""
