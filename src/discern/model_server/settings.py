@@ -55,7 +55,7 @@ class ModelServerSettings(BaseSettings):
         default=2048, ge=1, le=1_000_000, description="Texts waiting; past it: 503 overloaded."
     )
     max_wait_s: float = Field(
-        default=0.5,
+        default=0.8,
         gt=0,
         le=600,
         description="New work is refused while what waits would take longer than this, seconds.",
