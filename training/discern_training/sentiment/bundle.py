@@ -22,7 +22,7 @@ READING: Final[dict[str, Any]] = {
 # temperature by the tweets and by the kinds never trained on.
 PREPROCESSING: Final[dict[str, Any]] = {
     **READING,
-    "temperature": 1.08,
+    "temperature": 1.1,
     "sharpen_from": 64,
     "sharpen_power": 0.4,
 }
