@@ -1,11 +1,11 @@
 """How time and memory of a fit grow up to 20 million interactions with 100,000 contents, beside
 implicit's ALS on the same data in the same run.
 
-``python -m benchmarks recommendations_scaling [--whole] [--quick]``. The data are made up with a long tail of
-contents and of people, and topics. Columns of weights are solved one by one and independently, so
-a fit's time is measured on a sample of them drawn by chance, everything else in full; ``--whole``
-also fits the smallest size whole, to show how near that comes. Each fit runs in a process of its
-own on one thread, its peak memory is that process's.
+``python -m benchmarks recommendations_scaling [--whole] [--quick]``. The data are made up with a
+long tail of contents and of people, and topics. Columns of weights are solved one by one and
+independently, so a fit's time is measured on a sample of them drawn by chance, everything else in
+full; ``--whole`` also fits the smallest size whole, to show how near that comes. Each fit runs in a
+process of its own on one thread, its peak memory is that process's.
 """
 
 from __future__ import annotations

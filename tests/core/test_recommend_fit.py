@@ -18,10 +18,13 @@ from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.contract import Filters, Interaction, RecommendationRequest
 from discern.recommendations.counters import Counters
 from discern.recommendations.fit import fit_model, shorten_rows
+from discern.recommendations.fresh import Words
 from discern.recommendations.gram import DENSE_LIMIT, DenseGram, SparseGram, make_gram
 from discern.recommendations.matrices import Ratings, from_pairs
 from discern.recommendations.rank import Ranker, _Candidates
 from discern.recommendations.settings import Settings, sized
+from discern.recommendations.text_features import learn_words
+from discern.recommendations.word_weights import word_weights
 
 SIZE = 30
 
@@ -138,6 +141,29 @@ def test_an_erased_person_leaves_nothing_in_the_columns() -> None:
     after = counters.solve(3)
     assert after[0].tolist() == before[0].tolist()
     assert np.allclose(after[1], before[1], atol=1e-6)
+
+
+def test_a_word_that_the_same_people_like_weighs_more_than_one_that_says_nothing() -> None:
+    rng = np.random.default_rng(1)
+    author, chance = rng.random(40) < 0.3, rng.random(40) < 0.3
+    fond = rng.random((200, 1)) < 0.5
+    likes = rng.random((200, 40)) < np.where(fond & author, 0.5, 0.1)
+    features = sp.csr_matrix(np.column_stack([author, chance]).astype(np.float32))
+    told, silent = word_weights(features, sp.csr_matrix(likes.astype(np.float32)))
+    assert told > 1.2
+    assert silent < 1.1
+
+
+def test_words_and_their_weights_survive_a_bundle() -> None:
+    documents = ["red fish", "red bird", "blue fish", "blue bird"]
+    vocabulary = learn_words(documents)
+    features = vocabulary.vectors(documents)
+    words = Words(vocabulary, features, np.arange(1, features.shape[1] + 1, dtype=np.float32))
+    again = Words.from_arrays(vocabulary.words, words.arrays(), len(documents))
+    assert again.weights is not None
+    assert np.array_equal(again.weights, words.weights)
+    old = {name: array for name, array in words.arrays().items() if name != "weights"}
+    assert Words.from_arrays(vocabulary.words, old, len(documents)).weights is None
 
 
 def test_a_list_is_the_best_of_the_whole_product() -> None:

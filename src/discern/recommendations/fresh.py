@@ -2,8 +2,9 @@
 
 Kernel ridge regression from words to columns of weights: with ``F`` the known contents' word
 vectors, ``f`` the new content's and ``W`` the item weights (a content also speaks for its own
-likeness), the new column is ``(W + s I) (F F' + lambda I)^-1 F f``. From there on a new content
-is ranked as any other, by a sum over the history.
+likeness), the new column is ``(W + s I) (F F' + lambda I)^-1 F f``, scaled by the popularity that
+the same regression foretells. Words count by how much sharing them says about who likes what. From
+there on a new content is ranked as any other, by a sum over the history.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from discern.recommendations.fit import typical_largest
 from discern.recommendations.gram import Floats
 from discern.recommendations.history import History
 from discern.recommendations.model import Model
-from discern.recommendations.text_features import Vocabulary, document
+from discern.recommendations.text_features import Vocabulary, document, unit_rows
 
-RIDGE: Final = 2.0
+RIDGE: Final = 1.5
 OWN_SHARE: Final = 1.0
 """How much a content speaks for its own likeness, in units of a typical largest weight."""
+
+FAME_EXPONENT: Final = 0.3
+"""How far the popularity that a content's words promise scales its column."""
 
 TOLERANCE: Final = 1e-3
 MAX_ITERATIONS: Final = 50
@@ -47,14 +51,24 @@ Row = tuple[NDArray[np.int32], Floats]
 @dataclass(frozen=True, slots=True)
 class Words:
     """What is kept of the known contents' texts: ``features`` are their vectors, float32 CSR of
-    shape (contents, words)."""
+    shape (contents, words); ``weights`` how much each word tells of who likes a content (see
+    :mod:`discern.recommendations.word_weights`), None for all alike."""
 
     vocabulary: Vocabulary
     features: sp.csr_matrix
+    weights: Floats | None = None
+
+    def weighted(self, vectors: sp.csr_matrix) -> sp.csr_matrix:
+        """Rows of unit length with each word by its weight."""
+        if self.weights is None:
+            return vectors
+        return unit_rows(sp.csr_matrix(vectors @ sp.diags(self.weights)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All but the words themselves, for a bundle; values in half precision."""
+        weights = {} if self.weights is None else {"weights": self.weights}
         return {
+            **weights,
             "rarity": self.vocabulary.rarity,
             "indptr": self.features.indptr.astype(np.int64),
             "indices": self.features.indices.astype(np.uint16),
@@ -77,11 +91,17 @@ class Words:
                 shape=(contents, len(words)),
             )
             features.check_format()
-            if len(arrays["rarity"]) != len(words):
+            told = (arrays["rarity"], arrays.get("weights", arrays["rarity"]))
+            if any(len(each) != len(words) for each in told):
                 raise ValueError("words and their rarity differ in number")
         except (KeyError, ValueError) as error:
             raise BundleInvalid(f"The words of the bundle are damaged: {error}.") from error
-        return cls(Vocabulary(words, arrays["rarity"].astype(np.float32)), features)
+        weights = arrays.get("weights")
+        return cls(
+            Vocabulary(words, arrays["rarity"].astype(np.float32)),
+            features,
+            None if weights is None else weights.astype(np.float32),
+        )
 
 
 class FreshContents:
@@ -90,6 +110,8 @@ class FreshContents:
     def __init__(self, model: Model | None, words: Words | None) -> None:
         self._words = words if model is not None and words and words.features.nnz else None
         self._weights = model.matrix() if model is not None and self._words else None
+        self._features = words.weighted(words.features) if words and self._words else None
+        self._fame = _fame(model) if model is not None and self._words else np.empty(0)
         self._scale = typical_largest(self._weights) if self._weights is not None else 0.0
         self._lock = threading.Lock()
         self._texts: dict[int, str] = {}
@@ -116,7 +138,7 @@ class FreshContents:
             if self._texts.get(column) == text:
                 continue
             self._texts[column] = text
-            vector = self._words.vocabulary.vectors([text])
+            vector = self._words.weighted(self._words.vocabulary.vectors([text]))
             solved = self._solve(vector)
             with self._lock:
                 self._vectors.pop(column, None)
@@ -158,8 +180,8 @@ class FreshContents:
             return self._columns, self._matrix
 
     def _solve(self, vector: sp.csr_matrix) -> sp.csr_matrix:
-        assert self._words is not None and self._weights is not None  # noqa: S101, PT018
-        features = self._words.features
+        assert self._features is not None and self._weights is not None  # noqa: S101, PT018
+        features = self._features
         size = features.shape[0]
         system = LinearOperator(
             (size, size), matvec=lambda x: features @ (features.T @ x) + RIDGE * x, dtype=float
@@ -167,6 +189,7 @@ class FreshContents:
         target = np.asarray((features @ vector.T).todense(), dtype=np.float64).ravel()
         mixed, _ = cg(system, target, rtol=TOLERANCE, maxiter=MAX_ITERATIONS)
         column = self._weights @ mixed + OWN_SHARE * self._scale * mixed
+        column *= np.exp(FAME_EXPONENT * float(mixed @ self._fame))
         kept = np.argsort(-np.abs(column), kind="stable")[:WEIGHTS_KEPT]
         kept = np.sort(kept[column[kept] != 0])
         values = column[kept].astype(np.float32)
@@ -179,9 +202,15 @@ class FreshContents:
 
     def _nearest(self, column: int) -> Row:
         vector = self._vectors.get(column)
-        if vector is None or self._words is None:
+        if vector is None or self._features is None:
             return np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-        cosine = np.asarray((self._words.features @ vector.T).todense()).ravel()
+        cosine = np.asarray((self._features @ vector.T).todense()).ravel()
         best = np.argsort(-cosine, kind="stable")[:NEIGHBOURS]
         best = np.sort(best[cosine[best] > 0])
         return best.astype(np.int32), (0.5 * self._scale * cosine[best]).astype(np.float32)
+
+
+def _fame(model: Model) -> NDArray[np.float64]:
+    """The logarithm of each content's popularity, centered."""
+    fame = np.log1p(model.popularity.astype(np.float64))
+    return np.asarray(fame - fame.mean())

@@ -41,6 +41,7 @@ from discern.recommendations.settings import Settings, sized
 from discern.recommendations.split import Fold, people_fold
 from discern.recommendations.text_features import document, learn_words
 from discern.recommendations.tune import tune
+from discern.recommendations.word_weights import word_weights
 
 WORDS_FILE: Final = "words.npz"
 CONTENTS_FILE: Final = "contents.npz"
@@ -264,7 +265,8 @@ def fit(
     }
     if last_event is not None:
         sizes["last_event"] = float(last_event)
-    return Fitted(model, Words(vocabulary, features), tuple(listed), {**quality, **sizes})
+    words = Words(vocabulary, features, word_weights(features, ratings.matrix))
+    return Fitted(model, words, tuple(listed), {**quality, **sizes})
 
 
 def _quality(fold: Fold, ratings: Ratings, features: Any, settings: Settings) -> dict[str, float]:

@@ -50,7 +50,7 @@ class Vocabulary:
             indptr.append(len(indices))
         data = (1 + np.log(np.asarray(values, dtype=np.float32))) * self.rarity[indices]
         shape = (len(documents), len(self.words))
-        return _unit_rows(sp.csr_matrix((data, indices, indptr), shape=shape, dtype=np.float32))
+        return unit_rows(sp.csr_matrix((data, indices, indptr), shape=shape, dtype=np.float32))
 
 
 def document(content: Content) -> str:
@@ -91,12 +91,13 @@ def keep_largest(matrix: sp.csr_matrix, count: int) -> sp.csr_matrix:
     order = np.lexsort((-matrix.data, rows))
     place = np.arange(len(order)) - np.repeat(matrix.indptr[:-1], lengths)
     kept = np.sort(order[place < count])
-    return _unit_rows(
+    return unit_rows(
         sp.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
     )
 
 
-def _unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:
+def unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Each row scaled to length 1; an empty one stays empty."""
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return sp.csr_matrix(sp.diags(scale.astype(np.float32)) @ matrix)
