@@ -24,6 +24,9 @@ from discern.vision.read_text import TextReader
 MAX_WAITING: Final = 64
 """Pictures that may wait for their turn; a picture takes tens to hundreds of milliseconds."""
 
+MAX_READERS: Final = 4
+"""Copies of the text reader's models, of about 100 MB each once several pictures come at once."""
+
 
 class Turns:
     """Lets so many callers compute at once, the rest wait, and too many be refused.
@@ -144,11 +147,13 @@ class LoadedDetector:
 
 
 class PictureReader:
-    """The text reader of one engine, which reads one picture at a time."""
+    """The text reader of one engine, which reads a picture on each processor at most."""
 
     def __init__(self, options: EngineOptions) -> None:
-        self.reader = TextReader(threads=options.threads)
-        self._turns = Turns(1)
+        at_once = options.sessions or max(1, available_cpus() // options.threads)
+        at_once = min(at_once, MAX_READERS)
+        self.reader = TextReader(threads=options.threads, copies=at_once)
+        self._turns = Turns(at_once)
 
     def read(self, image: bytes, deadline: float | None = None) -> TextResult:
         """The text in a picture file.

@@ -7,6 +7,8 @@ reads them. They lie in the installed package, so nothing is downloaded and noth
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Final
@@ -28,16 +30,22 @@ _MODELS: Final = {"Det": "*_det_*.onnx", "Rec": "*_rec_*.onnx", "Cls": "*_cls_*.
 class TextReader:
     """Words and lines of a picture. The models load at the first picture, or at :meth:`load`.
 
-    Calls from several threads are carried out one after another.
+    Calls from several threads share a few copies of the models, for none may be used by two at
+    once. A further copy (about 100 MB) is loaded only when a call finds all others busy.
 
     Args:
         threads: how many processors one call may use.
+        copies: the most copies, and so the most pictures read at once.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
+    def __init__(self, *, threads: int = 1, copies: int = 1) -> None:
         self._threads = threads
-        self._lock = threading.Lock()
-        self._engine: Any = None
+        self._copies = copies
+        self._change = threading.Condition()
+        self._opening = threading.Lock()
+        self._idle: list[Any] = []
+        self._made = 0
+        self._loaded = False
         self.name = MODEL_NAME
         self.version = metadata.version("rapidocr") if self.installed() else ""
 
@@ -49,7 +57,7 @@ class TextReader:
     @property
     def loaded(self) -> bool:
         """Whether the models are in memory."""
-        return self._engine is not None
+        return self._loaded
 
     def load(self) -> None:
         """Loads the models (one to two seconds).
@@ -57,8 +65,8 @@ class TextReader:
         Raises:
             MissingExtra: rapidocr is not installed, or its package holds no models.
         """
-        with self._lock:
-            self._loaded()
+        with self._borrowed():
+            pass
 
     def read(self, image: OpenedImage, *, threshold: float = DEFAULT_TEXT_SCORE) -> TextResult:
         """The text of a picture in reading order.
@@ -70,8 +78,7 @@ class TextReader:
             MissingExtra: as :meth:`load`.
             InferenceFailed: the models failed on this picture.
         """
-        with self._lock:
-            engine = self._loaded()
+        with self._borrowed() as engine:
             try:
                 answer = engine(np.ascontiguousarray(image.pixels[:, :, ::-1]))
             except Exception as error:
@@ -87,10 +94,32 @@ class TextReader:
             model_version=self.version,
         )
 
-    def _loaded(self) -> Any:
-        if self._engine is None:
-            self._engine = _open_engine(self._threads)
-        return self._engine
+    @contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        engine = self._take()
+        try:
+            yield engine
+        finally:
+            with self._change:
+                self._idle.append(engine)
+                self._change.notify()
+
+    def _take(self) -> Any:
+        with self._change:
+            self._change.wait_for(lambda: self._idle or self._made < self._copies)
+            if self._idle:
+                return self._idle.pop()
+            self._made += 1
+        try:
+            with self._opening:
+                engine = _open_engine(self._threads)
+        except BaseException:
+            with self._change:
+                self._made -= 1
+                self._change.notify()
+            raise
+        self._loaded = True
+        return engine
 
 
 def _open_engine(threads: int) -> Any:
@@ -116,7 +145,7 @@ def _open_engine(threads: int) -> Any:
     # The parts load lazily; a canary makes a broken package known here and not at a person's
     # first picture.
     engine(np.full((64, 64, 3), 255, dtype=np.uint8))
-    finder = engine.text_det
+    finder: Any = engine.text_det
     # As the lists they are they make it normalize in float64, a tenth of the whole reading.
     finder.mean = np.asarray(finder.mean or [0.5] * 3, dtype=np.float32)
     finder.std = np.asarray(finder.std or [0.5] * 3, dtype=np.float32)
