@@ -171,16 +171,15 @@ class Counters:
     def _column(self, column: int) -> NDArray[np.float64]:
         people, strengths = self._met_by_arrays(column)
         rows = [self._row(person) for person in people.tolist()]
+        near = np.zeros(len(self._diagonal))
         if rows:
             lengths = [len(columns) for columns, _ in rows]
             weights = np.repeat(self._roll.weights[people] * strengths, lengths)
-            near = np.bincount(
+            near += np.bincount(
                 np.concatenate([columns for columns, _ in rows]),
                 weights=weights * np.concatenate([values for _, values in rows]),
                 minlength=len(self._diagonal),
             )
-        else:
-            near = np.zeros(len(self._diagonal))
         if self._features is not None:
             alike = (self._features @ self._features[column].T).todense()
             near += self._content_scale * np.asarray(alike, dtype=float).ravel()

@@ -185,7 +185,7 @@ class Ranker:
         ][:n]
 
     def _known(self, history: History, terms: Terms, request: RecommendationRequest) -> _Candidates:
-        columns, scores = _summed(terms.targets.astype(np.int64), terms.values.astype(np.float64))
+        columns, scores = _summed(terms.targets, terms.values.astype(np.float64))
         share = float(prior_share(history.length))
         pool = max(request.n * POOL_FACTOR, SMALLEST_POOL)
         if share > NEGLIGIBLE:
@@ -281,13 +281,15 @@ def fold_in(rows_of: Rows, history: History, short_history: float) -> Terms:
     return Terms(np.concatenate([targets for targets, _, _ in rows]), values, sources)
 
 
-def _summed(columns: Columns, values: NDArray[np.float64]) -> tuple[Columns, NDArray[np.float64]]:
+def _summed(
+    columns: NDArray[np.integer[Any]], values: NDArray[np.float64]
+) -> tuple[Columns, NDArray[np.float64]]:
     if not len(columns):
-        return columns, values
+        return columns.astype(np.int64), values
     order = np.argsort(columns)
     ordered = columns[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    return ordered[starts], np.asarray(np.add.reduceat(values[order], starts))
+    return ordered[starts].astype(np.int64), np.asarray(np.add.reduceat(values[order], starts))
 
 
 def _woven(lines: list[Recommendation], new: list[Recommendation], n: int) -> list[Recommendation]:
