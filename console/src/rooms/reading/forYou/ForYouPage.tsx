@@ -16,7 +16,7 @@ export function Component() {
   const [taste, setTaste] = useTaste();
   return (
     <div className={classes.layout}>
-      <List taste={taste} onClear={() => setTaste({ categories: [], diversity: 0 })} />
+      <List taste={taste} onClear={() => setTaste({ ...taste, categories: [] })} />
       <aside className={classes.aside} aria-label="What the list may hold">
         <Taste taste={taste} onChange={setTaste} />
       </aside>

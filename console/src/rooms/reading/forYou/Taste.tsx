@@ -28,7 +28,6 @@ export function Taste({ taste, onChange }: Props) {
   return (
     <Stack gap="xl">
       <Variety
-        key={taste.diversity}
         value={taste.diversity}
         onChange={(diversity) => onChange({ ...taste, diversity })}
       />
@@ -45,6 +44,7 @@ interface VarietyProps {
   readonly onChange: (value: number) => void;
 }
 
+/** The thumb keeps its own place: nothing else moves it, and it must not lose the focus. */
 function Variety({ value, onChange }: VarietyProps) {
   const [moving, setMoving] = useState(value * 100);
   return (
@@ -61,7 +61,7 @@ function Variety({ value, onChange }: VarietyProps) {
         value={moving}
         onChange={setMoving}
         onChangeEnd={(end) => onChange(end / 100)}
-        thumbProps={{ 'aria-labelledby': 'variety', 'aria-valuetext': `${moving} of 100` }}
+        thumbProps={{ 'aria-labelledby': 'variety' }}
       />
       <Group justify="space-between" mt={8} fz="sm" c="dimmed" aria-hidden="true">
         <span>Closest to your taste</span>
