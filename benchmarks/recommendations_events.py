@@ -42,7 +42,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a small library: proves nothing")
     given = parser.parse_args()
     size, people, events, seconds = (
-        (300, 500, 10_000, 3) if given.quick else (5_000, 10_000, 500_000, 30)
+        (300, 500, 10_000, 3) if given.quick else (5_000, 10_000, 200_000, 20)
     )
     rng = np.random.default_rng(4)
     with tempfile.TemporaryDirectory(prefix="discern-bench-") as folder:
