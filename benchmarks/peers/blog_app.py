@@ -28,7 +28,9 @@ tokenizer = PreTrainedTokenizerFast(
     unk_token="[UNK]",
     mask_token="[MASK]",
 )
-network = DistilBertForSequenceClassification(DistilBertConfig(num_labels=2)).eval()
+# The tokenizer knows a few more tokens than DistilBERT's own; looking one up costs the same.
+config = DistilBertConfig(num_labels=2, vocab_size=max(len(tokenizer), 30_522))
+network = DistilBertForSequenceClassification(config).eval()
 analyzer = pipeline("sentiment-analysis", model=network, tokenizer=tokenizer, device="cpu")
 app = Flask(__name__)
 
