@@ -184,6 +184,18 @@ def test_a_like_changes_the_very_next_list(recommender: Recommender) -> None:
     assert any(line.reason.content == "c2" for line in after)
 
 
+def test_after_one_like_what_popularity_would_not_list_is_there_because_of_it(
+    recommender: Recommender,
+) -> None:
+    before = {line.content for line in recommender.recommend("nobody at all", 6, exploration=0)}
+    like = Interaction("somebody", "c12", liked=True)
+    request = RecommendationRequest(history=(like,), n=6, exploration=0)
+    found = recommender.ranker.recommend(request)
+    moved_in = [line for line in found if line.content not in before]
+    assert moved_in
+    assert {(line.reason.kind, line.reason.content) for line in moved_in} == {("because", "c12")}
+
+
 def test_more_diversity_means_less_alike(recommender: Recommender) -> None:
     history = tuple(Interaction("x", f"c{i}", liked=True) for i in (0, 4, 8))
 

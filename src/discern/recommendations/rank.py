@@ -154,9 +154,11 @@ class Ranker:
         chosen = spread(
             known.columns, known.scores, self.rows, self.catalogue, request.n, request.diversity
         )
-        prior = float(prior_share(history.length))
+        priors = self._priors(known, history, request.n)
         lines = [
-            self._line(int(known.columns[place]), float(known.scores[place]), history, terms, prior)
+            self._line(
+                int(known.columns[place]), float(known.scores[place]), history, terms, priors
+            )
             for place in chosen
         ]
         return self._with_fresh(lines, history, request)
@@ -221,16 +223,30 @@ class Ranker:
                 break
         return _Candidates(np.concatenate(columns), np.concatenate(scores))
 
+    def _priors(self, known: _Candidates, history: History, n: int) -> dict[int, float]:
+        """Of those that popularity alone would list: what it adds to their scores. Everything
+        else in a list is there for what the person did."""
+        share = float(prior_share(history.length))
+        if share <= NEGLIGIBLE:
+            return {}
+        inside = known.columns[known.columns < self.model.size]
+        first = inside[np.lexsort((inside, -self.model.prior[inside]))[:n]]
+        return {int(column): share * float(self.model.prior[column]) for column in first}
+
     def _line(
-        self, column: int, score: float, history: History, terms: Terms, share: float
+        self,
+        column: int,
+        score: float,
+        history: History,
+        terms: Terms,
+        priors: dict[int, float],
     ) -> Recommendation:
         reason = Reason("popular")
         mine = np.flatnonzero(terms.targets == column)
         if len(mine):
             largest = mine[np.argmax(terms.values[mine])]
-            prior = share * self.model.prior[column] if column < self.model.size else 0.0
             source = terms.sources[largest]
-            if terms.values[largest] > prior and history.weights[source] > 0:
+            if terms.values[largest] > priors.get(column, 0.0) and history.weights[source] > 0:
                 liked = self.catalogue.content(int(history.columns[source]))
                 reason = Reason("because", content=liked.id)
         return Recommendation(self.catalogue.content(column).id, score, reason)
