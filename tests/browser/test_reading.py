@@ -97,7 +97,8 @@ def test_a_text_is_opened_judged_by_keyboard_and_its_time_in_sight_told(page: Pa
     expect(dislike).to_have_attribute("aria-pressed", "true")
     expect(like).to_have_attribute("aria-pressed", "false")
     page.wait_for_timeout(1_200)
-    page.get_by_role("link", name="Your list").click()
+    with page.expect_request(lambda request: "view_time" in (request.post_data or "")):
+        page.get_by_role("link", name="Your list").click()
     expect(lines(page).first).to_be_visible()
     views = [row for body in told for row in body["interactions"] if row.get("view_time")]
     assert views
