@@ -92,6 +92,7 @@ def test_a_text_is_opened_judged_by_keyboard_and_its_time_in_sight_told(page: Pa
     page.keyboard.press("Enter")
     expect(like).to_have_attribute("aria-pressed", "true")
     dislike = page.get_by_role("button", name=f"Dislike {title}", exact=True)
+    expect(dislike).to_be_enabled()  # not while the like is on its way
     dislike.focus()
     page.keyboard.press("Space")
     expect(dislike).to_have_attribute("aria-pressed", "true")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec
 
 import pytest
 import uvicorn
@@ -34,35 +37,41 @@ class Wire(asyncio.Transport):
         return self.closed
 
 
-@pytest.fixture
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    with asyncio.Runner() as runner:
-        yield runner.get_loop()
+P = ParamSpec("P")
 
 
-def turn(loop: asyncio.AbstractEventLoop) -> None:
-    loop.run_until_complete(asyncio.sleep(0))
+def on_a_loop_of_its_own(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """In a thread of its own too: the browser tests keep a loop running in the main one."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(test(*args, **kwargs))).result()
+
+    return run
 
 
-def test_head_and_body_are_one_write_and_the_next_answer_another(
-    loop: asyncio.AbstractEventLoop,
-) -> None:
+async def turn() -> None:
+    await asyncio.sleep(0)
+
+
+@on_a_loop_of_its_own
+async def test_head_and_body_are_one_write_and_the_next_answer_another() -> None:
     wire = Wire()
-    transport = JoinedWrites(wire, loop)
+    transport = JoinedWrites(wire, asyncio.get_running_loop())
     transport.write(b"head ")
     transport.write(b"body")
     assert not wire.written
-    turn(loop)
+    await turn()
     transport.write(b"next")
-    turn(loop)
+    await turn()
     assert wire.written == [b"head body", b"next"]
 
 
-def test_a_long_stream_reaches_the_wire_before_the_loops_next_turn(
-    loop: asyncio.AbstractEventLoop,
-) -> None:
+@on_a_loop_of_its_own
+async def test_a_long_stream_reaches_the_wire_before_the_loops_next_turn() -> None:
     wire = Wire()
-    transport = JoinedWrites(wire, loop)
+    transport = JoinedWrites(wire, asyncio.get_running_loop())
     for _ in range(4):
         transport.write(b"x" * (MOST_HELD // 2 + 1))
     assert sum(map(len, wire.written)) > MOST_HELD
@@ -70,20 +79,19 @@ def test_a_long_stream_reaches_the_wire_before_the_loops_next_turn(
     assert b"".join(wire.written) == b"x" * 4 * (MOST_HELD // 2 + 1)
 
 
-def test_closing_sends_what_is_held_and_a_lost_connection_drops_it(
-    loop: asyncio.AbstractEventLoop,
-) -> None:
+@on_a_loop_of_its_own
+async def test_closing_sends_what_is_held_and_a_lost_connection_drops_it() -> None:
     wire = Wire()
-    transport = JoinedWrites(wire, loop)
+    transport = JoinedWrites(wire, asyncio.get_running_loop())
     transport.write(b"last words")
     transport.close()
     assert wire.written == [b"last words"]
     assert wire.closed
     other = Wire()
-    lost = JoinedWrites(other, loop)
+    lost = JoinedWrites(other, asyncio.get_running_loop())
     lost.write(b"to nobody")
     other.closed = True
-    turn(loop)
+    await turn()
     assert not other.written
 
 
@@ -142,9 +150,10 @@ async def converse(pieces: list[bytes]) -> bytes:
          [200, 200]),
     ],
 )  # fmt: skip
-def test_only_a_requests_beginning_is_refused_and_the_connection_goes_on(
+@on_a_loop_of_its_own
+async def test_only_a_requests_beginning_is_refused_and_the_connection_goes_on(
     full: bool, pieces: list[bytes], statuses: list[int]
 ) -> None:
     Busy.full = full
-    answer = asyncio.run(converse(pieces))
+    answer = await converse(pieces)
     assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", answer)] == statuses
