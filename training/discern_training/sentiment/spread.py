@@ -1,4 +1,4 @@
-"""How far identity words move the mood: the largest difference of the positive probability
+"""How far identity words move the mood: the largest difference of a class's probability
 between sentences that differ in that word alone."""
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _WORDS = Path(__file__).parent / "lexicon" / "spread.toml"
 @dataclass(frozen=True, slots=True)
 class Spread:
     """One group of interchangeable words: the largest and the mean, over its sentences, of
-    the highest minus the lowest positive probability; and the sentence that was worst."""
+    the highest minus the lowest probability of the class that moves most; and the sentence that
+    was worst."""
 
     group: str
     sentences: int
@@ -57,18 +58,19 @@ def equity_corpus(path: Path) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def measure(
-    items: Iterator[tuple[str, str, list[str]]], probabilities: Probabilities, positive: int = 2
+    items: Iterator[tuple[str, str, list[str]]], probabilities: Probabilities
 ) -> list[Spread]:
     """The spread of each group, by a model's probabilities [texts, labels]."""
     listed = list(items)
-    scores = probabilities([text for _, _, texts in listed for text in texts])[:, positive]
+    scores = probabilities([text for _, _, texts in listed for text in texts])
     found: dict[str, list[tuple[float, str]]] = defaultdict(list)
     start = 0
     for group, _, texts in listed:
         part = scores[start : start + len(texts)]
         start += len(texts)
+        part = part[:, int(np.ptp(part, axis=0).argmax())]
         low, high = texts[int(part.argmin())], texts[int(part.argmax())]
-        found[group].append((float(part.max() - part.min()), f"{low} / {high}"))
+        found[group].append((float(np.ptp(part)), f"{low} / {high}"))
     return [
         Spread(group, len(rows), max(rows)[0], sum(r[0] for r in rows) / len(rows), max(rows)[1])
         for group, rows in found.items()
