@@ -29,6 +29,7 @@ from discern.recommendations.fresh import FreshContents
 from discern.recommendations.gram import Floats
 from discern.recommendations.history import History, weigh
 from discern.recommendations.model import NEGLIGIBLE, Model, prior_share, short_share
+from discern.recommendations.term_sums import TermSums
 
 POOL_FACTOR: Final = 5
 SMALLEST_POOL: Final = 50
@@ -124,6 +125,7 @@ class Ranker:
         self.catalogue = catalogue
         self.fresh = fresh if fresh is not None else FreshContents.none()
         self.rows = rows or ModelRows(model, self.fresh)
+        self._sums = TermSums(model.size)
         self._popular = np.lexsort((np.arange(model.size), -model.popularity)).astype(np.int64)
 
     def add_contents(self, contents: Iterable[Content]) -> None:
@@ -154,12 +156,11 @@ class Ranker:
         chosen = spread(
             known.columns, known.scores, self.rows, self.catalogue, request.n, request.diversity
         )
-        priors = self._priors(known, history, request.n)
+        listed, scores = known.columns[chosen], known.scores[chosen]
+        reasons = self._reasons(listed, history, terms, self._priors(known, history, request.n))
         lines = [
-            self._line(
-                int(known.columns[place]), float(known.scores[place]), history, terms, priors
-            )
-            for place in chosen
+            Recommendation(self.catalogue.content(column).id, score, reason)
+            for column, score, reason in zip(listed.tolist(), scores.tolist(), reasons, strict=True)
         ]
         return self._with_fresh(lines, history, request)
 
@@ -187,15 +188,14 @@ class Ranker:
         ][:n]
 
     def _known(self, history: History, terms: Terms, request: RecommendationRequest) -> _Candidates:
-        columns, scores = _summed(terms.targets, terms.values.astype(np.float64))
+        columns, scores = self._sums(terms.targets, terms.values)
         share = float(prior_share(history.length))
         pool = max(request.n * POOL_FACTOR, SMALLEST_POOL)
         if share > NEGLIGIBLE:
             popular = self._popular[: pool + len(history.columns)]
-            columns, scores = _summed(
-                np.concatenate([columns, popular]),
-                np.concatenate([scores, np.zeros(len(popular))]),
-            )
+            rest = popular[~np.isin(popular, columns)]
+            columns = np.concatenate([columns, rest])
+            scores = np.concatenate([scores, np.zeros(len(rest))])
             inside = columns < self.model.size
             scores[inside] += share * self.model.prior[columns[inside]]
         found = _Candidates(columns, scores)
@@ -233,23 +233,30 @@ class Ranker:
         first = inside[np.lexsort((inside, -self.model.prior[inside]))[:n]]
         return {int(column): share * float(self.model.prior[column]) for column in first}
 
-    def _line(
+    def _reasons(
+        self, listed: Columns, history: History, terms: Terms, priors: dict[int, float]
+    ) -> list[Reason]:
+        """For each listed content the interaction that gave it the largest term."""
+        largest = self._sums.largest(listed, terms.targets, terms.values)
+        return [
+            self._reason(column, place, history, terms, priors)
+            for column, place in zip(listed.tolist(), largest, strict=True)
+        ]
+
+    def _reason(
         self,
         column: int,
-        score: float,
+        largest: int | None,
         history: History,
         terms: Terms,
         priors: dict[int, float],
-    ) -> Recommendation:
-        reason = Reason("popular")
-        mine = np.flatnonzero(terms.targets == column)
-        if len(mine):
-            largest = mine[np.argmax(terms.values[mine])]
+    ) -> Reason:
+        if largest is not None:
             source = terms.sources[largest]
             if terms.values[largest] > priors.get(column, 0.0) and history.weights[source] > 0:
                 liked = self.catalogue.content(int(history.columns[source]))
-                reason = Reason("because", content=liked.id)
-        return Recommendation(self.catalogue.content(column).id, score, reason)
+                return Reason("because", content=liked.id)
+        return Reason("popular")
 
     def _with_fresh(
         self, lines: list[Recommendation], history: History, request: RecommendationRequest
@@ -287,25 +294,16 @@ def fold_in(rows_of: Rows, history: History, short_history: float) -> Terms:
     if not rows:
         empty = np.empty(0, dtype=np.int32)
         return Terms(empty, np.empty(0, dtype=np.float32), empty)
+    lengths = np.fromiter((len(targets) for targets, _, _ in rows), np.int64, len(rows))
+    sources = np.repeat(np.arange(len(rows), dtype=np.int32), lengths)
     values = np.concatenate([long for _, long, _ in rows]).astype(np.float32)
     if share > NEGLIGIBLE:
         values *= np.float32(1 - share)
-        values += np.float32(share) * np.concatenate([short for _, _, short in rows])
-    lengths = [len(targets) for targets, _, _ in rows]
-    values *= np.repeat(history.weights, lengths)
-    sources = np.repeat(np.arange(len(rows), dtype=np.int32), lengths)
+        short = np.concatenate([short for _, _, short in rows]).astype(np.float32)
+        short *= np.float32(share)
+        values += short
+    values *= history.weights[sources]
     return Terms(np.concatenate([targets for targets, _, _ in rows]), values, sources)
-
-
-def _summed(
-    columns: NDArray[np.integer[Any]], values: NDArray[np.float64]
-) -> tuple[Columns, NDArray[np.float64]]:
-    if not len(columns):
-        return columns.astype(np.int64), values
-    order = np.argsort(columns)
-    ordered = columns[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    return ordered[starts].astype(np.int64), np.asarray(np.add.reduceat(values[order], starts))
 
 
 def _woven(lines: list[Recommendation], new: list[Recommendation], n: int) -> list[Recommendation]:
