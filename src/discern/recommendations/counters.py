@@ -165,7 +165,12 @@ class Counters:
         diagonal = np.maximum(self._diagonal, 0.0) + self._content_diagonal
         found = np.flatnonzero((near > 0) & (diagonal > 0))
         measure = near[found] / diagonal[found] ** self._settings.neighbour_exponent
-        order = np.lexsort((found, -measure))[: self._settings.neighbours]
+        count = self._settings.neighbours
+        if len(found) > count:
+            # Ties at the edge all stay: the lower column must win whatever the partition did.
+            top = measure >= np.partition(measure, -count)[-count]
+            found, measure = found[top], measure[top]
+        order = np.lexsort((found, -measure))[:count]
         return np.sort(found[order]).astype(np.int64)
 
     def _column(self, column: int) -> NDArray[np.float64]:
@@ -187,9 +192,10 @@ class Counters:
 
     def _block(self, members: NDArray[np.int64]) -> Floats:
         parts = [self._met_by_arrays(column) for column in members.tolist()]
-        indptr = np.concatenate([[0], np.cumsum([len(people) for people, _ in parts])])
+        lengths = [0, *(len(people) for people, _ in parts)]
+        indptr = np.cumsum(lengths, dtype=np.int32)
         people = np.concatenate([people for people, _ in parts])
-        rows, count = self._roll.in_order(people)
+        rows, count = self._roll.numbered(people)
         values = np.concatenate([strengths for _, strengths in parts])
         values = values * np.sqrt(self._roll.weights[people])
         part = sp.csc_matrix((values, rows, indptr), shape=(count, len(members)))
@@ -230,6 +236,7 @@ class _Roll:
         self._names: list[str] = []
         self.weights = np.zeros(16)
         self.keys = np.zeros(16, dtype=np.uint64)
+        self._scratch = np.zeros(16, dtype=np.int32)
 
     def number(self, person: str) -> int:
         found = self._numbers.get(person)
@@ -239,6 +246,7 @@ class _Roll:
             if found >= len(self.keys):
                 self.weights = np.concatenate([self.weights, np.zeros_like(self.weights)])
                 self.keys = np.concatenate([self.keys, np.zeros_like(self.keys)])
+                self._scratch = np.zeros(len(self.keys), dtype=np.int32)
             digest = hashlib.blake2b(person.encode(), digest_size=8).digest()
             self.keys[found] = int.from_bytes(digest, "little")
         return found
@@ -254,9 +262,11 @@ class _Roll:
             self.weights[number] = 0.0
             self.keys[number] = 0
 
-    def in_order(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-        """For each number its place among the distinct ones, by key; and how many those are."""
-        distinct, place = np.unique(people, return_inverse=True)
-        rank = np.empty(len(distinct), dtype=np.int64)
-        rank[np.argsort(self.keys[distinct], kind="stable")] = np.arange(len(distinct))
-        return rank[place], len(distinct)
+    def numbered(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
+        """For each number one from 0 on, the same for the same person; and how many there are.
+        Not by a sort, which would cost more than the products that the numbers are for."""
+        places = np.arange(len(people), dtype=np.int32)
+        self._scratch[people] = places
+        distinct = people[self._scratch[people] == places]
+        self._scratch[distinct] = np.arange(len(distinct), dtype=np.int32)
+        return self._scratch[people], len(distinct)
