@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -16,6 +18,8 @@ from discern.recommendations.files import parse_content
 
 CONTENTS_NAME = "contents.jsonl"
 EVENTS_NAME = "events.sqlite"
+LOCK_NAME = "contents.lock.sqlite"
+LOCK_SECONDS = 60.0
 
 
 class Library:
@@ -37,18 +41,31 @@ class Library:
 
     def put_contents(self, contents: Iterable[Content]) -> tuple[int, int]:
         """Adds contents or replaces those with the same id, all or none; returns how many were
-        added and how many replaced."""
-        known = {content.id: content for content in self.contents()}
-        before = len(known)
+        added and how many replaced. One call at a time over all threads and processes: each one
+        reads what the one before it wrote."""
         given = check_contents(list(contents))
-        known.update((content.id, content) for content in given)
-        handle, staged = tempfile.mkstemp(prefix=".contents-", dir=self._folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            for content in known.values():
-                stream.write(json.dumps(asdict(content), ensure_ascii=False) + "\n")
-        Path(staged).replace(self._folder / CONTENTS_NAME)
+        with self._alone():
+            known = {content.id: content for content in self.contents()}
+            before = len(known)
+            known.update((content.id, content) for content in given)
+            handle, staged = tempfile.mkstemp(prefix=".contents-", dir=self._folder)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                for content in known.values():
+                    stream.write(json.dumps(asdict(content), ensure_ascii=False) + "\n")
+            Path(staged).replace(self._folder / CONTENTS_NAME)
         added = len(known) - before
         return added, len(given) - added
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Holds the folder's lock; the system lets go of it when a process dies."""
+        path = self._folder / LOCK_NAME
+        with closing(sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)) as lock:
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                raise TimeoutError(f"Another process kept {path.name} locked.") from error
+            yield
 
     def put_interactions(self, interactions: Iterable[Interaction]) -> Accepted:
         """Adds interactions to the log in parts; what is in it already is counted, not added.
