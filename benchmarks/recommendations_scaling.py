@@ -35,7 +35,7 @@ from discern.recommendations.solve import solve_columns, to_rows
 BY_NAME_ONLY: Final = True
 SIZES: Final = ((2_000_000, 10_500), (6_300_000, 32_000), (20_000_000, 100_000))
 QUICK: Final = ((20_000, 400), (60_000, 800))
-SAMPLE: Final = 1_500
+SAMPLE: Final = 1_000
 TOPICS: Final = 50
 ALS: Final = {"factors": 64, "regularization": 0.05, "iterations": 15}
 LIKES_A_PERSON: Final = 100
