@@ -55,6 +55,17 @@ def test_a_swap_changes_identity_words_alone_and_the_same_word_alike() -> None:
     assert swaps.swap("The kettle is loud.", Random(1)) is None
 
 
+def test_an_invented_word_is_new_and_a_pronoun_is_never_invented() -> None:
+    names = {word.lower() for word in swaps.members("names")}
+    for seed in range(30):
+        swapped = swaps.swap("He met Maria.", Random(seed), invented=1.0)
+        assert swapped is not None
+        pronoun, _, name = swapped.rstrip(".").split(" ", 2)
+        assert pronoun.lower() in {"he", "she", "they"}
+        assert name.istitle()
+        assert name.lower() not in names
+
+
 def test_the_words_called_unseen_are_in_no_training_lexicon() -> None:
     known = {word.lower() for group in swaps.groups() for word in swaps.members(group)}
     joined = tomllib.loads((SPREAD.parent / "joined.toml").read_text("utf-8"))["words"]

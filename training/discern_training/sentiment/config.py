@@ -11,8 +11,10 @@ from pathlib import Path
 class Stage:
     """One leg of training. Rates are AdamW's; ``layer_decay`` multiplies the rate per layer
     toward the input; ``group`` batches make one step; ``written`` sentences a mood are made anew
-    each epoch; ``twins`` is the part of texts with identity words that get a swapped twin;
-    ``share`` gives interchangeable words one embedding."""
+    each epoch; ``twins`` is the part of texts with identity words that get a swapped twin, and
+    ``invented`` the part of swaps that put in a word nobody has heard; ``share`` gives
+    interchangeable words one embedding. A stage starts from the mean of the ends of the stages
+    in ``start``, or else from the end of the one before."""
 
     name: str
     epochs: int
@@ -25,6 +27,8 @@ class Stage:
     smoothing: float = 0.03
     consistency: float = 0.0
     twins: float = 0.0
+    invented: float = 0.0
+    start: tuple[str, ...] = ()
     damage: float = 0.1
     written: int = 0
     share: bool = False
@@ -61,7 +65,7 @@ def load_recipe(path: Path) -> Recipe:
         unknown = set(table) - known
         if unknown or "name" not in table or "epochs" not in table:
             raise ValueError(f"{path.name}, stage {number}: unknown or missing {unknown or 'key'}")
-        stages.append(Stage(**table))
+        stages.append(Stage(**{**table, "start": tuple(table.get("start", ()))}))
     if not stages:
         raise ValueError(f"{path.name}: no [[stage]]")
     soup = tuple(data.get("soup", [stages[-1].name]))

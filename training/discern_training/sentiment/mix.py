@@ -29,7 +29,7 @@ def epoch_examples(
     for name, copies in stage.mix.items():
         for example in _sample(sets[name], copies, epoch):
             text = _vary(example, stage, rng)
-            twin = swap(text, rng) if rng.random() < stage.twins else None
+            twin = swap(text, rng, stage.invented) if rng.random() < stage.twins else None
             text = normalize(text)
             if text:
                 result.append(replace(example, text=text, twin=twin and normalize(twin)))

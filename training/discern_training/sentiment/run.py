@@ -14,7 +14,7 @@ from discern_training.sentiment.data import load_set, load_training, read_csv, s
 from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder, load_pretrained
 from discern_training.sentiment.export import export, save_metrics
 from discern_training.sentiment.quick import quick
-from discern_training.sentiment.train import Trainer
+from discern_training.sentiment.train import Trainer, mean
 
 
 def train_recipe(config: Path, data: Path, source: Path | None, output: Path) -> None:
@@ -55,8 +55,7 @@ def export_run(
     """
     tokenizer = _tokenizer(pretrained.find(source))
     names = load_recipe(config).soup
-    parts = [torch.load(run / f"stage-{name}.pt", weights_only=True) for name in names]
-    state = {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
+    state = mean([torch.load(run / f"stage-{name}.pt", weights_only=True) for name in names])
     sharing.spread(state["words.weight"], swaps.shared_rows(tokenizer))
     arrays = {key: value.numpy() for key, value in state.items()}
     arrays["words.weight"] = swaps.join(tokenizer, arrays["words.weight"])

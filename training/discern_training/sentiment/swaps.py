@@ -20,6 +20,10 @@ from tokenizers import AddedToken, Tokenizer
 
 _LEXICON = Path(__file__).parent / "lexicon" / "identity.toml"
 _JOINED = Path(__file__).parent / "lexicon" / "joined.toml"
+# Groups whose words people make up as they go: there is always a name that no list holds.
+_OPEN = frozenset(
+    ("names", "surnames", "countries", "nationalities", "believers", "cities", "professions")
+)
 
 
 @cache
@@ -58,19 +62,42 @@ def _pattern() -> re.Pattern[str]:
     )
 
 
-def swap(text: str, rng: Random) -> str | None:
+def swap(text: str, rng: Random, invented: float = 0.0) -> str | None:
     """The text with each identity word replaced by another of its group, the same word always
-    by the same; None when it has none."""
+    by the same; None when it has none. In the part ``invented`` of the cases, the other word of
+    a group that has no end (names, places, trades) is a new one: see ``invent``."""
     chosen: dict[str, str] = {}
 
     def other(found: re.Match[str]) -> str:
         word = found[0].lower()
         if word not in chosen:
-            chosen[word] = _another(word, rng)
+            group = _homes()[word]
+            new = group in _OPEN and rng.random() < invented
+            chosen[word] = invent(group, rng) if new else _another(word, rng)
         return chosen[word]
 
     result = _pattern().sub(other, text)
     return result if chosen else None
+
+
+def invent(group: str, rng: Random) -> str:
+    """A word that sounds like a group's and is none of them: the beginning of one of its members
+    with the end of another."""
+    words = _single_words(group)
+    known = set(words)
+    while True:
+        first, last = rng.choice(words), rng.choice(words)
+        word = first[: rng.randint(1, len(first) - 2)] + last[rng.randint(1, len(last) - 2) :]
+        if 4 <= len(word) <= 14 and word not in known:
+            return word.title()
+
+
+@cache
+def _single_words(group: str) -> list[str]:
+    """The words of a group, listed or joined, that are one word of four letters or more."""
+    joined = tomllib.loads(_JOINED.read_text(encoding="utf-8"))["words"].get(group, [])
+    words = {word.lower() for word in (*members(group), *joined)}
+    return sorted(word for word in words if len(word) > 3 and word.isalpha())
 
 
 def _another(word: str, rng: Random) -> str:

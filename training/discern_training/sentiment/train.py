@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from discern_training.sentiment import sharing
 from discern_training.sentiment.batching import Batch, batches
@@ -85,6 +86,12 @@ class Average:
         if self._steps % _AVERAGE_EVERY == 0:
             for key, value in model.state_dict().items():
                 self.weights[key].lerp_(value, 1.0 - decay**_AVERAGE_EVERY)
+
+
+def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several models' weights (model soups, Wortsman et al. 2022,
+    arXiv:2203.05482)."""
+    return {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
 
 
 class Trainer:
@@ -169,7 +176,10 @@ class Trainer:
         return groups
 
     def _begin(self, stage: Stage) -> None:
-        """A later stage starts from the averaged weights of the one before."""
+        """A later stage starts from the averaged weights of the one before, or of several."""
+        if stage.start:
+            ends = [self.folder / f"stage-{name}.pt" for name in stage.start]
+            self.average.weights = mean([torch.load(end, weights_only=True) for end in ends])
         if stage.share:
             sharing.merge(self.average.weights["words.weight"], self.shared_rows)
         self.model.load_state_dict(self.average.weights)
