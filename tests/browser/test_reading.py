@@ -97,6 +97,10 @@ def test_a_text_is_opened_judged_by_keyboard_and_its_time_in_sight_told(page: Pa
     page.keyboard.press("Space")
     expect(dislike).to_have_attribute("aria-pressed", "true")
     expect(like).to_have_attribute("aria-pressed", "false")
+    expect(dislike).to_be_enabled()
+    dislike.click()
+    expect(page.get_by_text("Taken back.")).to_be_visible()
+    expect(dislike).to_have_attribute("aria-pressed", "false")
     page.wait_for_timeout(1_200)
     with page.expect_request(lambda request: "view_time" in (request.post_data or "")):
         page.get_by_role("link", name="Your list").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 pytest.importorskip("scipy")
 pytest.importorskip("sklearn")
 
-from discern.recommendations import Interaction
+from discern.recommendations import Content, Interaction
 from discern.recommendations.event_log import EventLog
 from discern.recommendations.fit import fit_model
+from discern.recommendations.library import Library
 from discern.recommendations.live import REFRESHED_AT_ONCE, LiveModel
 from tests.core.test_recommendations import (
     SETTINGS,
@@ -74,3 +76,44 @@ def test_a_settled_model_has_nothing_to_do_and_one_event_makes_it_look_again(
     assert live.resolve(seconds=10.0) <= 1 + REFRESHED_AT_ONCE
     settle(live)
     assert live.resolve() == 0
+
+
+def test_a_like_taken_back_leaves_the_weights_as_if_it_had_never_been(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    log.append(_interactions())
+    learned = log.last_number()
+    ratings = _ratings(_interactions())
+    model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
+    met = [Interaction("new", f"c{i}", liked=True, at=9e5) for i in range(6)]
+    log.append(met)
+    log.append([Interaction("new", "c3", view_time=20.0, at=9e5)])
+    before = _live(log, ratings, model, learned)
+    settle(before)
+    log.append([Interaction("new", "c9", liked=True, at=9e5)])
+    before.catch_up()
+    assert log.withdraw("new", "c9") == 1
+    assert log.withdraw("new", "c9") == 0
+    assert log.withdraw("new", "c3") == 1
+    other = EventLog(tmp_path / "other.sqlite")
+    other.append(_interactions())
+    other.append(met[:3] + met[4:])
+    other.append([Interaction("new", "c3", view_time=20.0, at=9e5)])
+    never = _live(other, ratings, model, learned)
+    settle(never)
+    settle(before)
+    assert before.position == log.last_number()
+    touched = [f"c{i}" for i in range(6)]
+    columns = [ratings.contents.index(name) for name in touched]
+    np.testing.assert_allclose(
+        _dense(before)[:, columns], _dense(never)[:, columns], rtol=2e-3, atol=2e-3
+    )
+
+
+def test_contents_put_by_many_at_once_are_all_kept(tmp_path: Path) -> None:
+    def put(number: int) -> None:
+        for part in range(5):
+            Library(tmp_path).put_contents([Content(f"{number}-{part}", title="a text")])
+
+    with ThreadPoolExecutor(4) as several:
+        list(several.map(put, range(4)))
+    assert len(Library(tmp_path).contents()) == 20

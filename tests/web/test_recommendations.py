@@ -98,6 +98,26 @@ def test_a_like_changes_the_next_list_and_is_its_reason(
     assert after["items"][0]["reason"]["text"] == "because you liked Text 0"
 
 
+def test_a_like_taken_back_changes_nothing_any_more_and_what_was_read_stays(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    like(api, "anna", "text-0", "text-1")
+    post(
+        api,
+        "interactions",
+        interactions=[{"person": "anna", "content_id": "text-1", "view_time": 9}],
+    )
+    for count in (1, 0):
+        gone = api.delete(f"{API}/interactions?person=anna&content=text-0")
+        assert gone.json() == {"interactions": count}
+    assert api.delete(f"{API}/interactions?person=anna&content=text-1").json()["interactions"] == 1
+    left = UserInteraction.objects.get()
+    assert (left.content.external_id, left.liked, left.view_time) == ("text-1", False, 9)
+    assert [e.content for e in services.library().events.of_person("anna")] == ["text-1"]
+    assert like(api, "anna", "text-0").json()["added"] == 1
+    assert api.delete(f"{API}/interactions?person=anna").status_code == 400
+
+
 def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: None) -> None:
     body = {"content_id": "text-0", "title": "Anew", "tags": ["a", "a", "b"], "available": False}
     taken = post(api, "contents", contents=[body, {"content_id": "more"}]).json()

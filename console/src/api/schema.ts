@@ -194,7 +194,11 @@ export interface paths {
          *     contents and late events are counted, not errors.
          */
         post: operations["recordInteractions"];
-        delete?: never;
+        /**
+         * @description Take likes and dislikes of a content back; the next list already follows from it. That
+         *     it was read stays. Doing so twice is no error.
+         */
+        delete: operations["withdrawVerdict"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1290,6 +1294,10 @@ export interface components {
              *     * `mood` - mood
              */
             step: components["schemas"]["StepEnum"] | components["schemas"]["NullEnum"];
+        };
+        Withdrawn: {
+            /** @description Likes and dislikes taken back. */
+            interactions: number;
         };
         /** @description What went wrong, as RFC 9457 describes it. */
         Problem: {
@@ -2824,6 +2832,83 @@ export interface operations {
             };
             /** @description The model did not answer in time. */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawVerdict: {
+        parameters: {
+            query: {
+                content: string;
+                /** @description Your own id of the person; only a staff or service account may name another than itself. Left out, it is you. */
+                person?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Withdrawn"];
+                };
+            };
+            /** @description The input breaks a rule; `field` names where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key or session, or one that is not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session's CSRF token is missing, or this caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Over a stated limit; `limit` gives it. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The model server or the database is away or overloaded; Retry-After says for how long. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

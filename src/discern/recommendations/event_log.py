@@ -2,7 +2,8 @@
 
 A model server is the fitted bundle and the events after the bundle's number; after a restart it
 reads on from the last number it had. Erasing a person deletes their events and leaves a mark
-with the digest of their id, so that every process that reads the log forgets them too.
+with the digest of their id, so that every process that reads the log forgets them too; taking a
+verdict back deletes it and leaves a mark likewise.
 """
 
 from __future__ import annotations
@@ -48,11 +49,12 @@ _INSERT: Final = (
 @dataclass(frozen=True, slots=True)
 class Event:
     """One numbered line of the log: an interaction or, with ``erased`` set, the digest of a
-    person to forget."""
+    person to forget or, with ``withdrawn`` set, the person and content of a verdict taken back."""
 
     number: int
     interaction: Interaction | None
     erased: str | None = None
+    withdrawn: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,34 @@ class EventLog:
             )
         return gone
 
+    def withdraw(self, person: str, content: str) -> int:
+        """Deletes a person's likes and dislikes of a content and leaves the mark that tells other
+        processes; views stay. Returns how many there were; where there are none, nothing is
+        written."""
+        with self._connection() as connection:
+            gone = connection.execute(
+                "DELETE FROM events WHERE person = ? AND content = ? AND kind = 'interaction'"
+                " AND (liked OR disliked)",
+                (person, content),
+            ).rowcount
+            if gone:
+                connection.execute(
+                    "INSERT INTO events (key, kind, person, content, liked, disliked, view_time,"
+                    " at) VALUES (NULL, 'withdrawn', ?, ?, 0, 0, 0, 0)",
+                    (person, content),
+                )
+        return gone
+
+    def views(self, person: str, content: str) -> list[Interaction]:
+        """What a person did with a content besides liking or disliking it."""
+        rows = self._connection().execute(
+            "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
+            " WHERE person = ? AND content = ? AND kind = 'interaction'"
+            " AND NOT (liked OR disliked)",
+            (person, content),
+        )
+        return [event.interaction for event in map(_event, rows) if event.interaction]
+
     def last_number(self) -> int:
         """The number of the newest event, 0 for an empty log."""
         row = self._connection().execute("SELECT MAX(number) FROM events").fetchone()
@@ -187,4 +217,6 @@ def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
     number, kind, person, content, liked, disliked, view_time, at = row
     if kind == "erased":
         return Event(number, None, erased=person)
+    if kind == "withdrawn":
+        return Event(number, None, withdrawn=(person, content))
     return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))

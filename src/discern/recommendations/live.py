@@ -146,6 +146,8 @@ class LiveModel:
         self.position = event.number
         if event.erased is not None:
             self._forget(event.erased)
+        elif event.withdrawn is not None:
+            self._withdraw(*event.withdrawn)
         elif event.interaction is not None:
             self._learn(event.interaction)
 
@@ -161,6 +163,18 @@ class LiveModel:
             value = max(value, self._counters.strength(event.person, column))
         if self._counters.put(event.person, column, value):
             self._waiting.setdefault(column)
+
+    def _withdraw(self, person: str, content: str) -> None:
+        """What is left is the strongest view, as the log has it now: views that come later in
+        the log change nothing when they are read again."""
+        column = self._catalogue.column(content)
+        if column is None or column >= self._known:
+            return
+        left = max(map(strength, self._log.views(person, content)), default=0.0)
+        self._counters.put(person, column, left)
+        # Also where nothing changes: whoever began after it counts without it already, but its
+        # fitted column does not.
+        self._waiting.setdefault(column)
 
     def _forget(self, digest: str) -> None:
         for person in self._counters.people():

@@ -211,6 +211,15 @@ class Recommender:
         if len(events) > 2 * KEPT_EVENTS:
             del events[:-KEPT_EVENTS]
 
+    def withdraw(self, person: str, content: str) -> int:
+        """Takes a person's likes and dislikes of a content back, views stay; returns how many
+        there were."""
+        events = self._histories.get(str(person), [])
+        kept = [e for e in events if e.content != str(content) or not (e.liked or e.disliked)]
+        gone = len(events) - len(kept)
+        events[:] = kept
+        return gone
+
     def add_contents(self, contents: Iterable[Content]) -> None:
         """Adds or replaces contents; those the model does not know are suggested as new."""
         self.ranker.add_contents(contents)

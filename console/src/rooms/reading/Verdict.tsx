@@ -19,10 +19,12 @@ interface Props {
   readonly busy: boolean;
   /** The small pair of a list's line, or the plain one below a text. */
   readonly compact?: boolean;
-  readonly onJudge: (verdict: Exclude<Judgment, null>) => void;
+  /** With null the one that stands is taken back. */
+  readonly onJudge: (verdict: Judgment) => void;
 }
 
-/** Like or dislike; the one that stands is pressed, and choosing the other replaces it. */
+/** Like or dislike; the one that stands is pressed. Choosing the other replaces it, choosing it
+ * again takes it back. */
 export function Verdict({ title, verdict, busy, compact = false, onJudge }: Props) {
   return (
     <Group gap={compact ? 4 : 'sm'} wrap="nowrap" role="group" aria-label={`Your opinion of ${title}`}>
@@ -39,9 +41,7 @@ export function Verdict({ title, verdict, busy, compact = false, onJudge }: Prop
             aria-label={`${word} ${title}`}
             disabled={busy}
             leftSection={<Icon size={compact ? 15 : 17} stroke={1.6} aria-hidden="true" />}
-            onClick={() => {
-              if (!pressed) onJudge(choice);
-            }}
+            onClick={() => onJudge(pressed ? null : choice)}
           >
             {word}
           </Button>

@@ -114,7 +114,8 @@ export function verdictOf(rows: readonly Interaction[]): Verdict {
 
 interface Judged {
   readonly id: string;
-  readonly verdict: Exclude<Verdict, null>;
+  /** Null takes back what was said. */
+  readonly verdict: Verdict;
   /** The list it was chosen from, if it was. */
   readonly impression: string | null;
 }
@@ -122,8 +123,12 @@ interface Judged {
 export function useJudge() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ id, verdict, impression }: Judged) =>
-      read(
+    mutationFn: async ({ id, verdict, impression }: Judged): Promise<void> => {
+      if (verdict === null) {
+        await read(api.DELETE('/api/v1/interactions', { params: { query: { content: id } } }));
+        return;
+      }
+      await read(
         api.POST('/api/v1/interactions', {
           body: {
             interactions: [
@@ -132,7 +137,8 @@ export function useJudge() {
             ...(impression === null ? {} : { impression }),
           },
         }),
-      ),
+      );
+    },
     onSuccess: () => forgetLists(client),
   });
 }

@@ -257,6 +257,10 @@ class ImportFormSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(help_text="CSV or JSON Lines.")
 
 
+class WithdrawnSerializer(serializers.Serializer[Any]):
+    interactions = serializers.IntegerField(help_text="Likes and dislikes taken back.")
+
+
 class ErasedSerializer(serializers.Serializer[Any]):
     interactions = serializers.IntegerField()
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from discern.errors import InvalidInput, NotFound, TooLarge
@@ -205,6 +205,21 @@ def forget(*, person: Person) -> int:
         # Not after the commit: an erasure that only half happened must be tried again as a whole.
         library().events.erase(external_id)
     return count
+
+
+def withdraw(*, person: Person, content: str) -> int:
+    """Takes the person's likes and dislikes of a content back; that they read it stays. Returns
+    how many there were, 0 the second time."""
+    wanted = stored(content)
+    with transaction.atomic():
+        gone, _ = (
+            UserInteraction.objects.filter(person=person, content__external_id=wanted)
+            .filter(Q(liked=True) | Q(disliked=True))
+            .delete()
+        )
+        # Not after the commit: one that only half happened must be tried again as a whole.
+        library().events.withdraw(person.external_id, wanted)
+    return gone
 
 
 def mirror_everything() -> tuple[int, int]:

@@ -76,6 +76,12 @@ interface OpinionProps {
   readonly impression: string | null;
 }
 
+const SAID = {
+  liked: 'You like this.',
+  disliked: 'You do not like this.',
+  nothing: 'Taken back.',
+} as const;
+
 function Opinion({ content, impression }: OpinionProps) {
   const { content_id: id, title } = content;
   const { data } = useQuery(doneWith(id));
@@ -94,7 +100,7 @@ function Opinion({ content, impression }: OpinionProps) {
       <Text size="sm" c="dimmed" role="status">
         {judge.isSuccess && (
           <>
-            {judge.variables.verdict === 'liked' ? 'You like this.' : 'You do not like this.'}{' '}
+            {SAID[judge.variables.verdict ?? 'nothing']}{' '}
             <Anchor component={Link} to="/reading" underline="always">
               See what follows from it
             </Anchor>

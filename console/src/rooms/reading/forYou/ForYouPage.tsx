@@ -33,12 +33,17 @@ function List({ taste, onClear }: Props) {
   const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(suggestions(taste));
   const [last, setLast] = useState('');
   const judge = useJudge();
-  const say = (id: string, verdict: Exclude<Verdict, null>) => {
+  const say = (id: string, verdict: Verdict) => {
     const title = data?.items.find(({ content_id: other }) => other === id)?.title ?? id;
     judge.mutate(
       { id, verdict, impression: data?.impression ?? null },
       {
-        onSuccess: () => setLast(`You ${verdict} “${title}”; the list has followed.`),
+        onSuccess: () =>
+          setLast(
+            verdict === null
+              ? `What you said of “${title}” is taken back; the list has followed.`
+              : `You ${verdict} “${title}”; the list has followed.`,
+          ),
         onError: (failed) => {
           const { title: what, advice } = explain(asFailure(failed));
           notifications.show({ color: 'red', title: what, message: `It was not kept. ${advice}` });

@@ -13,7 +13,7 @@ interface Props {
   readonly busy?: boolean;
   /** One thing above the other, where there is little width. */
   readonly stacked?: boolean;
-  readonly onJudge?: (id: string, verdict: Exclude<Judgment, null>) => void;
+  readonly onJudge?: (id: string, verdict: Judgment) => void;
 }
 
 /** A list of texts, each with the reason it is there. */

@@ -75,6 +75,21 @@ class InteractionsView(ApiView):
         )
         return Response(asdict(taken))
 
+    @extend_schema(
+        operation_id="withdrawVerdict",
+        tags=["recommendations"],
+        parameters=[PERSON, OpenApiParameter("content", str, required=True)],
+        responses={200: serializers.WithdrawnSerializer},
+    )
+    def delete(self, request: Request) -> Response:
+        """Take likes and dislikes of a content back; the next list already follows from it. That
+        it was read stays. Doing so twice is no error."""
+        content = request.query_params.get("content")
+        if not content:
+            raise InvalidInput("'content' is missing.", field="content")
+        count = services.withdraw(person=person_of(request), content=content)
+        return Response({"interactions": count})
+
 
 class RecommendationsView(ApiView):
     """Lists."""
