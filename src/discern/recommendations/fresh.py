@@ -2,9 +2,11 @@
 
 Kernel ridge regression from words to columns of weights: with ``F`` the known contents' word
 vectors, ``f`` the new content's and ``W`` the item weights (a content also speaks for its own
-likeness), the new column is ``(W + s I) (F F' + lambda I)^-1 F f``, scaled by the popularity that
-the same regression foretells. Words count by how much sharing them says about who likes what. From
-there on a new content is ranked as any other, by a sum over the history.
+likeness), the new column is ``(W + s I) (F F' + lambda I)^-1 F f``. Words count by how much sharing
+them says about who likes what. ``W`` is the mean of the weights for long and for short histories
+with columns of unit length: otherwise the well known among the neighbors decide. From there on a
+new content is ranked as any other, by a sum over the history, and the popularity that the same
+regression foretells is added, in units of how far the person's scores lie apart.
 """
 
 from __future__ import annotations
@@ -26,13 +28,20 @@ from discern.recommendations.gram import Floats
 from discern.recommendations.history import History
 from discern.recommendations.model import Model
 from discern.recommendations.text_features import Vocabulary, document, unit_rows
+from discern.recommendations.years import years_of_known, years_of_text
 
 RIDGE: Final = 1.5
-OWN_SHARE: Final = 1.0
+OWN_SHARE: Final = 3.0
 """How much a content speaks for its own likeness, in units of a typical largest weight."""
 
-FAME_EXPONENT: Final = 0.3
-"""How far the popularity that a content's words promise scales its column."""
+FAME_SHARE: Final = 0.15
+"""How much the popularity that words promise counts beside what they say to the person."""
+
+YEARS_SHARE: Final = 0.1
+"""How much naming the same year counts beside having the same words."""
+
+SHORTEST_COLUMN: Final = 0.1
+"""Columns shorter than this share of the median are not stretched to the length of others."""
 
 TOLERANCE: Final = 1e-3
 MAX_ITERATIONS: Final = 50
@@ -109,14 +118,15 @@ class FreshContents:
 
     def __init__(self, model: Model | None, words: Words | None) -> None:
         self._words = words if model is not None and words and words.features.nnz else None
-        self._weights = model.matrix() if model is not None and self._words else None
-        self._features = words.weighted(words.features) if words and self._words else None
+        self._weights = _even(model) if model is not None and self._words else None
+        self._features = _known_vectors(self._words) if self._words else None
         self._fame = _fame(model) if model is not None and self._words else np.empty(0)
         self._scale = typical_largest(self._weights) if self._weights is not None else 0.0
         self._lock = threading.Lock()
         self._texts: dict[int, str] = {}
         self._vectors: dict[int, sp.csr_matrix] = {}
         self._solved: dict[int, sp.csr_matrix] = {}
+        self._promised: dict[int, float] = {}
         self._columns: Columns = np.empty(0, dtype=np.int64)
         self._matrix: sp.csc_matrix | None = None
         self._rows: dict[int, Row] = {}
@@ -138,18 +148,21 @@ class FreshContents:
             if self._texts.get(column) == text:
                 continue
             self._texts[column] = text
-            vector = self._words.weighted(self._words.vocabulary.vectors([text]))
-            solved = self._solve(vector)
+            told = self._words.weighted(self._words.vocabulary.vectors([text]))
+            vector = _with_years(told, years_of_text(text))
+            solved, promised = self._solve(vector)
             with self._lock:
                 self._vectors.pop(column, None)
                 self._solved.pop(column, None)
                 self._vectors[column] = vector
                 self._solved[column] = solved
+                self._promised[column] = promised
                 self._matrix = None
                 self._rows = {}
                 if len(self._vectors) > MAX_FRESH:
                     oldest = next(iter(self._vectors))
-                    del self._vectors[oldest], self._solved[oldest], self._texts[oldest]
+                    for kept in (self._vectors, self._solved, self._texts, self._promised):
+                        del kept[oldest]
 
     def scores(self, history: History) -> tuple[Columns, NDArray[np.float64]]:
         """Every new content's column and its score for this history."""
@@ -163,7 +176,7 @@ class FreshContents:
                 scores[matrix.indices[span]] += weight * matrix.data[span]
             elif column in self._vectors:
                 scores += weight * self._scale * self._alike_new(column, columns)
-        return columns, scores
+        return columns, scores + self._fame_of(columns, scores)
 
     def row(self, column: int) -> Row:
         """What liking a new content says for known ones: at most half of what a typical known
@@ -179,7 +192,16 @@ class FreshContents:
                 self._matrix = sp.csc_matrix(sp.vstack(list(self._solved.values())))
             return self._columns, self._matrix
 
-    def _solve(self, vector: sp.csr_matrix) -> sp.csr_matrix:
+    def _fame_of(self, columns: Columns, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        promised = np.array([self._promised.get(column, 0.0) for column in columns.tolist()])
+        apart = float(promised.std())
+        if apart == 0:
+            return np.zeros(len(columns))
+        # Somebody without a history is shown what is likely to be liked by many.
+        unit = float(scores.std()) or self._scale
+        return np.asarray(FAME_SHARE * unit * (promised - promised.mean()) / apart)
+
+    def _solve(self, vector: sp.csr_matrix) -> tuple[sp.csr_matrix, float]:
         assert self._features is not None and self._weights is not None  # noqa: S101, PT018
         features = self._features
         size = features.shape[0]
@@ -189,11 +211,11 @@ class FreshContents:
         target = np.asarray((features @ vector.T).todense(), dtype=np.float64).ravel()
         mixed, _ = cg(system, target, rtol=TOLERANCE, maxiter=MAX_ITERATIONS)
         column = self._weights @ mixed + OWN_SHARE * self._scale * mixed
-        column *= np.exp(FAME_EXPONENT * float(mixed @ self._fame))
         kept = np.argsort(-np.abs(column), kind="stable")[:WEIGHTS_KEPT]
         kept = np.sort(kept[column[kept] != 0])
         values = column[kept].astype(np.float32)
-        return sp.csr_matrix((values, (np.zeros(len(kept), np.int32), kept)), shape=(1, size))
+        places = (np.zeros(len(kept), np.int32), kept)
+        return sp.csr_matrix((values, places), shape=(1, size)), float(mixed @ self._fame)
 
     def _alike_new(self, column: int, columns: Columns) -> NDArray[np.float64]:
         vector = self._vectors[column]
@@ -208,6 +230,28 @@ class FreshContents:
         best = np.argsort(-cosine, kind="stable")[:NEIGHBOURS]
         best = np.sort(best[cosine[best] > 0])
         return best.astype(np.int32), (0.5 * self._scale * cosine[best]).astype(np.float32)
+
+
+def _known_vectors(words: Words) -> sp.csr_matrix:
+    years = years_of_known(words.vocabulary, words.features)
+    return _with_years(words.weighted(words.features), years)
+
+
+def _with_years(words: sp.csr_matrix, years: sp.csr_matrix) -> sp.csr_matrix:
+    return sp.csr_matrix(sp.hstack([words, np.float32(np.sqrt(YEARS_SHARE)) * years]))
+
+
+def _even(model: Model) -> sp.csr_matrix:
+    """The mean of both kinds of weights, each with its columns brought to the same length."""
+    total = np.zeros(len(model.indices), dtype=np.float32)
+    for part in (model.long, model.short):
+        weights = part.astype(np.float32)
+        length = np.sqrt(np.bincount(model.indices, weights**2, minlength=model.size))
+        known = length[length > 0]
+        if len(known):
+            least = SHORTEST_COLUMN * float(np.median(known))
+            total += 0.5 * weights / np.maximum(length, least).astype(np.float32)[model.indices]
+    return sp.csr_matrix((total, model.indices, model.indptr), shape=(model.size, model.size))
 
 
 def _fame(model: Model) -> NDArray[np.float64]:
