@@ -25,6 +25,7 @@ from discern.recommendations.rank import Ranker, _Candidates
 from discern.recommendations.settings import Settings, sized
 from discern.recommendations.text_features import learn_words
 from discern.recommendations.word_weights import word_weights
+from discern.recommendations.years import years_of_known, years_of_text
 
 SIZE = 30
 
@@ -178,3 +179,12 @@ def test_a_list_is_the_best_of_the_whole_product() -> None:
     scores = scores + np.exp(-15 / 4) * model.prior
     scores[liked] = -np.inf
     assert [line.content for line in lines] == [str(i) for i in np.argsort(-scores)[:3]]
+
+
+def test_years_near_one_another_are_alike_also_one_that_no_known_text_names() -> None:
+    documents = ["a storm in 1994", "a storm in 1950", "calm since 1994", "calm since 1950"]
+    vocabulary = learn_words(documents)
+    known = years_of_known(vocabulary, vocabulary.vectors(documents))
+    alike = (known @ years_of_text("At sea (1996)").T).toarray().ravel()
+    assert np.allclose(alike, [np.exp(-0.5 * (2 / 6) ** 2), 0] * 2, atol=0.01)
+    assert years_of_text("no year, and 12345 is none").nnz == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def spread(
     columns: Columns,
-    scores: NDArray[np.float64],
+    scores: NDArray[np.floating[Any]],
     rows: Rows,
     catalogue: Catalogue,
     n: int,

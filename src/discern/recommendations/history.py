@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ DISLIKE_SHARE: Final = 0.5
 """A dislike pushes half as hard as a like pulls: one may dislike a text and like its subject."""
 
 SECONDS_A_DAY: Final = 86_400.0
+_AT: Final = attrgetter("at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +46,31 @@ def weigh(
     """Folds the newest :data:`~discern.recommendations.contract.MAX_HISTORY` contents of a
     history. The newest like or dislike of a content decides, else its strongest view; unknown
     contents are left out."""
-    ordered = sorted(enumerate(events), key=lambda pair: (-pair[1].at, -pair[0]))
-    latest = now if now is not None else (ordered[0][1].at if ordered else 0.0)
-    folded: dict[int, tuple[float, bool]] = {}
-    for _, event in ordered:
+    ordered = sorted(events, key=_AT)
+    ordered.reverse()  # of the same moment, the one told last is the newest
+    latest = now if now is not None else (ordered[0].at if ordered else 0.0)
+    folded: dict[int, float] = {}
+    decided: set[int] = set()
+    for event in ordered:
         column = column_of(event.content)
-        if column is None:
+        if column is None or column in decided:
             continue
-        if column not in folded and len(folded) == MAX_HISTORY:
-            continue
-        fresh = (_weight(event, latest), event.liked or event.disliked)
         known = folded.get(column)
-        if known is None or ((fresh[1], fresh[0]) > (known[1], known[0]) and not known[1]):
-            folded[column] = fresh
-    return History(
-        np.fromiter(folded, dtype=np.int64, count=len(folded)),
-        np.fromiter((weight for weight, _ in folded.values()), np.float32, len(folded)),
-    )
+        if known is None and len(folded) == MAX_HISTORY:
+            continue
+        weight = _weight(event, latest)
+        if event.liked or event.disliked:
+            decided.add(column)
+            folded[column] = weight
+        elif known is None or weight > known:
+            folded[column] = weight
+    return History(np.array(list(folded), np.int64), np.array(list(folded.values()), np.float32))
 
 
 def _weight(event: Interaction, now: float) -> float:
-    days = max(now - event.at, 0.0) / SECONDS_A_DAY
-    age = max(math.pow(0.5, days / HALF_LIFE_DAYS), OLDEST_SHARE)
     value = strength(event)
+    age = 1.0
+    if now > event.at:
+        days = (now - event.at) / SECONDS_A_DAY
+        age = max(math.pow(0.5, days / HALF_LIFE_DAYS), OLDEST_SHARE)
     return age * (value if value > 0 else value * DISLIKE_SHARE)

@@ -78,7 +78,7 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class _Candidates:
     columns: Columns
-    scores: NDArray[np.float64]
+    scores: NDArray[np.floating[Any]]
 
     def allowed(self, catalogue: Catalogue, filters: Filters, seen: Columns) -> _Candidates:
         keep = catalogue.allowed(self.columns, filters, seen)
@@ -87,7 +87,7 @@ class _Candidates:
     def best(self, count: int) -> _Candidates:
         found = self._top(count)
         order = np.lexsort((found.columns, -found.scores))[:count]
-        return _Candidates(found.columns[order], found.scores[order])
+        return _Candidates(found.columns[order], found.scores[order].astype(np.float64))
 
     def best_allowed(
         self, count: int, catalogue: Catalogue, filters: Filters, seen: Columns
@@ -105,7 +105,7 @@ class _Candidates:
         if len(self.columns) <= count:
             return self
         # Ties at the edge all stay: which of them is in must not depend on the partition.
-        edge = -np.partition(-self.scores, count - 1)[count - 1]
+        edge = np.partition(self.scores, -count)[-count]
         keep = self.scores >= edge
         return _Candidates(self.columns[keep], self.scores[keep])
 
@@ -195,7 +195,7 @@ class Ranker:
             popular = self._popular[: pool + len(history.columns)]
             rest = popular[~np.isin(popular, columns)]
             columns = np.concatenate([columns, rest])
-            scores = np.concatenate([scores, np.zeros(len(rest))])
+            scores = np.concatenate([scores, np.zeros(len(rest), dtype=np.float32)])
             inside = columns < self.model.size
             scores[inside] += share * self.model.prior[columns[inside]]
         found = _Candidates(columns, scores)

@@ -25,9 +25,7 @@ class TermSums(threading.local):
         self._sums: Floats = np.zeros(size, dtype=np.float32)
         self._last: NDArray[np.int32] = np.zeros(size, dtype=np.int32)
 
-    def __call__(
-        self, targets: NDArray[np.integer[Any]], values: Floats
-    ) -> tuple[Columns, NDArray[np.float64]]:
+    def __call__(self, targets: NDArray[np.integer[Any]], values: Floats) -> tuple[Columns, Floats]:
         """The distinct targets, in the order of their last terms, and the sum of each one's
         values, added in the order given."""
         places = targets.astype(np.int64)
@@ -36,7 +34,7 @@ class TermSums(threading.local):
             np.add.at(self._sums, targets, values)
             self._last[places] = numbers
             distinct = places[self._last[places] == numbers]
-            return distinct, self._sums[distinct].astype(np.float64)
+            return distinct, self._sums[distinct]
         finally:
             self._sums[places] = 0.0
 

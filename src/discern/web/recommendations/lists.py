@@ -23,7 +23,7 @@ from discern.recommendations.contract import (
 )
 from discern.web.engine import get_engine
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
-from discern.web.recommendations.services import contents_by_id, history_of
+from discern.web.recommendations.services import contents_by_id, history_of, labels_by_id
 
 PRECOMPUTED_LENGTH: Final = 50
 ARM_OPTIONS: Final = frozenset({"diversity", "exploration"})
@@ -158,7 +158,7 @@ def _shown(
 ) -> Shown:
     named = [item.content for item in found.items]
     reasons = [item.reason.content for item in found.items if item.reason.content]
-    contents = contents_by_id([*named, *reasons])
+    contents = labels_by_id([*named, *reasons])
     lines = [
         (contents[item.content], item, why(item.reason, contents, liked))
         for item in found.items

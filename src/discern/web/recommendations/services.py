@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -115,6 +115,12 @@ def contents_by_id(external_ids: Sequence[str]) -> dict[str, Content]:
     }
 
 
+def labels_by_id(external_ids: Sequence[str]) -> dict[str, Content]:
+    """The same without their texts, which a list does not show."""
+    wanted = Content.objects.filter(external_id__in=external_ids)
+    return {row.external_id: row for row in wanted.only("external_id", "title", "category", "tags")}
+
+
 def person_of_account(*, account: User) -> Person:
     """The signed-in account's own row, made at first use."""
     person, _ = Person.objects.get_or_create(
@@ -175,19 +181,29 @@ def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
     """The person's newest interactions, enough for a list."""
     if person is None:
         return ()
-    rows = (
-        UserInteraction.objects.filter(person=person)
-        .order_by("-created_at", "-id")
-        .values_list("content__external_id", "liked", "disliked", "view_time", "created_at")[
-            : 2 * contract.MAX_HISTORY
-        ]
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_HISTORY, (person.pk, 2 * contract.MAX_HISTORY))
+        rows = cursor.fetchall()
+    name = person.external_id
     return tuple(
-        contract.Interaction(
-            person.external_id, content, liked, disliked, view_time, at.timestamp()
-        )
+        contract.Interaction(name, content, bool(liked), bool(disliked), view_time, _seconds(at))
         for content, liked, disliked, view_time, at in rows
     )
+
+
+# Written out because the ORM takes longer to compose it and to convert its rows than to read them.
+_HISTORY: Final = (
+    "SELECT c.external_id, i.liked, i.disliked, i.view_time, i.created_at "
+    "FROM recommend_userinteraction i JOIN recommend_content c ON c.id = i.content_id "
+    "WHERE i.person_id = %s ORDER BY i.created_at DESC, i.id DESC LIMIT %s"
+)
+
+
+def _seconds(at: datetime | str) -> float:
+    """A moment as a database's own cursor gives it; SQLite's is text in UTC."""
+    if isinstance(at, str):
+        return datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp()
+    return at.timestamp()
 
 
 def interactions_of(*, person: Person) -> QuerySet[UserInteraction]:
