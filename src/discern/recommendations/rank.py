@@ -60,7 +60,7 @@ class ModelRows:
         if column >= model.size:
             targets, weights = self._fresh.row(column)
             return targets, weights, weights
-        span = slice(int(model.indptr[column]), int(model.indptr[column + 1]))
+        span = slice(model.indptr.item(column), model.indptr.item(column + 1))
         # Not converted here: one conversion of all rows together costs a tenth of fifty.
         return model.indices[span], model.long[span], model.short[span]
 
@@ -294,7 +294,7 @@ def fold_in(rows_of: Rows, history: History, short_history: float) -> Terms:
     if not rows:
         empty = np.empty(0, dtype=np.int32)
         return Terms(empty, np.empty(0, dtype=np.float32), empty)
-    lengths = np.fromiter((len(targets) for targets, _, _ in rows), np.int64, len(rows))
+    lengths = [len(targets) for targets, _, _ in rows]
     sources = np.repeat(np.arange(len(rows), dtype=np.int32), lengths)
     values = np.concatenate([long for _, long, _ in rows]).astype(np.float32)
     if share > NEGLIGIBLE:
