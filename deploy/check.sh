@@ -92,12 +92,14 @@ pod run --rm "${joined[@]}" "${hardened[@]}" "${site[@]}" -e DISCERN_DEMO=1 disc
 key=$(pod run --rm "${joined[@]}" "${hardened[@]}" "${site[@]}" discern-web \
   discern key create demo --name check | grep -o 'dk_[A-Za-z0-9_-]*')
 pod run -d --name "$prefix-web" "${joined[@]}" "${hardened[@]}" "${site[@]}" discern-web > /dev/null
-pod run -d --name "$prefix-worker" "${joined[@]}" "${hardened[@]}" "${site[@]}" discern-worker > /dev/null
+pod run -d --name "$prefix-worker" "${joined[@]}" "${hardened[@]}" "${site[@]}" \
+  -e DISCERN_WORKER_METRICS_PORT=8001 discern-worker > /dev/null
 
 say "Prometheus"
 printf %s "$metrics_token" > "$work/web-token"
 printf %s "$model_token" > "$work/model-server-token"
 sed -e "s#/tmp/#$work/#; s#web:8000#127.0.0.1:8000#; s#model-server:8600#127.0.0.1:8600#; s#5s#1s#; s#4s#1s#" \
+  -e 's#dns_sd_configs: .*8001.*#static_configs: [{ targets: ["127.0.0.1:8001"] }]#' \
   deploy/prometheus/prometheus.yaml > "$work/prometheus.yaml"
 "${enter[@]}" prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/numbers" \
   > "$work/prometheus.log" 2>&1 &

@@ -77,7 +77,12 @@ def test_volumes_and_mounted_files_are_there() -> None:
 
 
 def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
-    rooms = ("model_server/metrics", "web/monitoring/collect", "web/monitoring/middleware")
+    rooms = (
+        "model_server/metrics",
+        "web/jobs/numbers",
+        "web/monitoring/collect",
+        "web/monitoring/middleware",
+    )
     text = "".join((DEPLOY.parent / f"src/discern/{room}.py").read_text() for room in rooms)
     panels = json.loads((DEPLOY / "grafana/dashboards/discern.json").read_text())["panels"]
     asked = [target["expr"] for panel in panels for target in panel["targets"]]

@@ -143,6 +143,16 @@ class Environment(BaseSettings):
         description="Folder in which the processes of one machine share their metrics. "
         "Default: metrics in the home folder.",
     )
+    worker_metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port on which a worker shows its own metrics; 0: it does not. The site shows "
+        "those of its machine's workers already.",
+    )
+    worker_metrics_host: str = Field(
+        default="127.0.0.1", description="Address that port is bound on."
+    )
     web_host: str = Field(default="127.0.0.1", description="Address the web server binds.")
     web_port: int = Field(default=8000, ge=0, le=65535, description="Port the web server binds.")
     web_processes: int = Field(default=1, ge=1, le=64, description="Web server processes.")

@@ -25,7 +25,7 @@ from typing import Final
 from django.db import connection
 
 from discern.errors import DeadlineExceeded, DiscernError, EngineUnreachable, Unavailable
-from discern.web.jobs import services
+from discern.web.jobs import numbers, services
 from discern.web.jobs.leases import keeper
 from discern.web.jobs.models import Job, State
 from discern.web.jobs.outages import is_away, wait_out
@@ -47,6 +47,12 @@ class Outcome(enum.Enum):
     LOST = "lost to another worker"
 
 
+_Settled = tuple[str, Outcome]
+"""What became of the row, as it is counted, and what the worker should know."""
+_DONE: Final[_Settled] = ("done", Outcome.SETTLED)
+_LOST: Final[_Settled] = ("lost", Outcome.LOST)
+
+
 def run(claim: Claim, *, stopping: Event) -> Outcome:
     """Runs the handler of a claimed row while its lease is renewed.
 
@@ -54,21 +60,26 @@ def run(claim: Claim, *, stopping: Event) -> Outcome:
     restarted meanwhile costs the row that time, and not the rest of its lease.
     """
     limit_s = claim.kind.lease_s
+    kind = claim.kind.name
     find = claim.kind.model._default_manager.filter(pk=claim.pk).first
-    with keeper.keep(claim) as lost:
+    with keeper.keep(claim) as lost, numbers.timed(kind):
         job = wait_out(find, limit_s=limit_s)
         if job is None:
-            return Outcome.LOST
-        settle = _handle(claim, job, lost=lost, stopping=stopping)
-        return wait_out(settle, limit_s=limit_s)
+            result, outcome = "lost", Outcome.LOST
+        else:
+            numbers.taken(kind, since=job.available_at)
+            settle = _handle(claim, job, lost=lost, stopping=stopping)
+            result, outcome = wait_out(settle, limit_s=limit_s)
+    numbers.RUNS.labels(kind, result).inc()
+    return outcome
 
 
-def _handle(claim: Claim, job: Job, *, lost: Event, stopping: Event) -> Callable[[], Outcome]:
+def _handle(claim: Claim, job: Job, *, lost: Event, stopping: Event) -> Callable[[], _Settled]:
     """Calls the handler and returns how to settle the row; that may be done more than once."""
     try:
         columns = claim.kind.handler(Work(job, claim, lost=lost, stopping=stopping))
     except LeaseLost:
-        return lambda: Outcome.LOST
+        return lambda: _LOST
     except Stopping:
         return lambda: _return(claim, job)
     except (Unavailable, DeadlineExceeded) as error:
@@ -82,20 +93,20 @@ def _handle(claim: Claim, job: Job, *, lost: Event, stopping: Event) -> Callable
             return lambda: _return(claim, job)
         log.exception("%s %s failed on attempt %d.", claim.kind.name, claim.pk, job.attempts)
         return lambda: _try_again(claim, job)
-    return lambda: Outcome.SETTLED if services.finish(claim, **(columns or {})) else Outcome.LOST
+    return lambda: _DONE if services.finish(claim, **(columns or {})) else _LOST
 
 
-def _return(claim: Claim, job: Job) -> Outcome:
+def _return(claim: Claim, job: Job) -> _Settled:
     services.put_back(claim, priority=job.priority)
-    return Outcome.RETURNED
+    return "returned", Outcome.RETURNED
 
 
-def _refuse(claim: Claim, code: str, message: str) -> Outcome:
+def _refuse(claim: Claim, code: str, message: str) -> _Settled:
     services.fail(claim, code=code, message=message)
-    return Outcome.SETTLED
+    return "failed", Outcome.SETTLED
 
 
-def _wait_for_engine(claim: Claim, error: DiscernError, job: Job) -> Outcome:
+def _wait_for_engine(claim: Claim, error: DiscernError, job: Job) -> _Settled:
     lost = isinstance(error, EngineUnreachable)
     if lost and job.engine_losses + 1 >= MAX_ENGINE_LOSSES:
         services.fail(
@@ -104,22 +115,22 @@ def _wait_for_engine(claim: Claim, error: DiscernError, job: Job) -> Outcome:
             message=f"The model server was lost {MAX_ENGINE_LOSSES} times while working on it.",
             state=State.DEAD,
         )
-        return Outcome.SETTLED
+        return "dead", Outcome.SETTLED
     services.put_back(
         claim, priority=job.priority, delay_s=error.retry_after_s or 0.5, engine_lost=lost
     )
-    return Outcome.WAITING
+    return "waiting", Outcome.WAITING
 
 
-def _try_again(claim: Claim, job: Job) -> Outcome:
+def _try_again(claim: Claim, job: Job) -> _Settled:
     if job.attempts >= claim.kind.max_attempts:
         services.fail(
             claim,
             code="internal_error",
             message=f"Something unexpected failed {job.attempts} times; the log says what.",
         )
-        return Outcome.SETTLED
+        return "failed", Outcome.SETTLED
     services.put_back(
         claim, priority=job.priority, delay_s=services.backoff_s(job.attempts), spent=True
     )
-    return Outcome.RETURNED
+    return "returned", Outcome.RETURNED

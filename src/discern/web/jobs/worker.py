@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
-from discern.web.jobs import bells, services
+from discern.web.jobs import bells, numbers, services
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.owners import owner_name
 from discern.web.jobs.registry import Kind, kinds
@@ -174,6 +174,8 @@ def _put_right(act: Callable[[], dict[str, int]]) -> None:
         log.warning("The sweeper could not reach the database.", exc_info=True)
         connection.close()
         return
+    for name, count in done.items():
+        numbers.SWEPT.labels(name).inc(count)
     if any(done.values()):
         log.info("Swept: %s.", ", ".join(f"{count} {name}" for name, count in done.items()))
 

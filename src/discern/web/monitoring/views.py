@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import REGISTRY, CollectorRegistry, values
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from discern.web.engine import engine_ready
+from discern.web.exporter import shared_numbers
 from discern.web.monitoring.access import may_scrape
 from discern.web.monitoring.collect import JobCollector
 
@@ -48,10 +48,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _shared_numbers() -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(JobCollector())
-    if values.ValueClass is values.MutexValue:  # numbers kept in this process alone
-        registry.register(REGISTRY)
-    else:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(shared_numbers())
     return registry
 
 

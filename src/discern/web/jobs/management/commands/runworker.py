@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from discern.web.engine import engine_ready
+from discern.web.environment import load_environment
+from discern.web.exporter import serve_metrics
 from discern.web.jobs.worker import Worker
 
 
@@ -21,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
 
     def handle(self, *_: Any, **options: Any) -> None:
+        serve_metrics(load_environment())
         if settings.BROKER_URL:
             self._run_celery(options["threads"])
         else:
