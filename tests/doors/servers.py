@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,21 @@ class RunningServer:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.log.append(line)
-            if found := re.search(r"listens on (http://\S+)", line):
-                self.url = found[1]
+        with self.process.stdout as lines:
+            for line in lines:
+                self.log.append(line)
+                if found := re.search(r"listens on (http://\S+)", line):
+                    self.url = found[1]
+
+    def end_all(self) -> None:
+        """Ends the server and whatever it left behind, which would keep its output open."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 @contextmanager
@@ -65,6 +76,7 @@ def model_server(home: Path, *, ready: bool = True, **settings: object) -> Itera
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     token = settings.get("token")
     server = RunningServer(process, token=None if token is None else str(token))
@@ -76,16 +88,8 @@ def model_server(home: Path, *, ready: bool = True, **settings: object) -> Itera
             server.wait_until_ready()
         yield server
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        server.end_all()
         reader.join(PATIENCE_S)
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def until(condition: Any, server: RunningServer | None = None) -> None:

@@ -326,6 +326,16 @@ def test_a_group_whose_first_process_is_killed_does_not_live_on(group: RunningSe
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
+def test_a_member_that_was_still_starting_when_the_first_process_was_killed_ends_too(
+    quick_home: Path,
+) -> None:
+    with model_server(quick_home, workers=2, sessions=1, ready=False) as server:
+        until(lambda: len(members(server)) == 2, server)
+        pids = members(server)
+        server.process.kill()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
 def test_a_port_that_is_taken_is_said_so(quick_home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

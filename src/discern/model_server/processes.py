@@ -130,15 +130,17 @@ class _Member:
 def _member_main(settings: ModelServerSettings) -> None:
     from discern.model_server.serve import bind, serve
 
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     serve(settings, bind(settings, shared=True))
 
 
-def _end_with(parent: int) -> None:
-    # A group whose first process was killed must not live on unseen.
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os.kill(os.getpid(), signal.SIGTERM)
+def _end_with_the_first() -> None:
+    # A group whose first process was killed must not live on unseen. Its end is read from the pipe
+    # it held, which also tells of an end before this process had got so far; a parent's id does not.
+    first = multiprocessing.parent_process()
+    if first is not None:
+        first.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager
