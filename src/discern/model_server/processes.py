@@ -136,7 +136,7 @@ def _member_main(settings: ModelServerSettings) -> None:
 
 def _end_with_the_first() -> None:
     # A group whose first process was killed must not live on unseen. Its end is read from the pipe
-    # it held, which also tells of an end before this process had got so far; a parent's id does not.
+    # it held: unlike a parent's id, that also tells of an end that came before this line.
     first = multiprocessing.parent_process()
     if first is not None:
         first.join()
