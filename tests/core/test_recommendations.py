@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -387,7 +388,7 @@ def test_erasing_a_person_takes_their_part_out_everywhere(tmp_path: Path) -> Non
 
 def _vacuumed(path: Path) -> bool:
     """The write-ahead log keeps old pages until a checkpoint; after one nothing may be left."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return b"ghost" not in path.read_bytes()
 

@@ -73,6 +73,13 @@ def digest_of(person: str) -> str:
     return hashlib.sha256(person.encode()).hexdigest()
 
 
+class _Connection(sqlite3.Connection):
+    """Closes itself with the thread it belongs to: nobody else knows when that ends."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class EventLog:
     """A log in one SQLite file. Many threads and processes may write and read at once."""
 
@@ -190,7 +197,10 @@ class EventLog:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000)
+        # Each thread has its own; only its end may be noticed by another one.
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_MS / 1000, factory=_Connection, check_same_thread=False
+        )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA secure_delete = ON")
         return connection
