@@ -1,15 +1,17 @@
 """How the sentiment network is quantized: size, speed and loss of each way, same weights.
 
 ``python -m benchmarks quantization --data-dir FOLDER [--bundle FOLDER] [--quick]``. The folder
-holds ``sst2_dev.csv`` and ``sst_fine_train.csv``. Every way starts from the bundle's weights
-multiplied out to 32 bits, so 'float' is the reference. 'alone' is the largest difference of a
-probability between a text alone and the same text in a batch of 32 with padding. Speed is counted
-in processor time of one thread, so that other work on the machine matters little.
+holds ``sst2_dev.csv``. Ranges fixed beforehand are measured on sentences of the project's own.
+Every way but the bundle's own file starts from the bundle's weights multiplied out to 32 bits, so
+'float' is the reference. 'alone' is the largest difference of a probability between a text alone
+and the same text in a batch of 32 with padding. Speed is counted in processor time of one thread,
+so that other work on the machine matters little.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +22,13 @@ import numpy as np
 import onnxruntime as ort
 from discern_training.sentiment.data import read_csv
 from discern_training.sentiment.graph import build
+from discern_training.sentiment.products import AFTER_GELU
+from discern_training.sentiment.ranges import (
+    Activations,
+    activations,
+    calibration_texts,
+    steps_of,
+)
 from discern_training.sentiment.score import pad
 from discern_training.sentiment.weights import read_weights
 from numpy.typing import NDArray
@@ -33,48 +42,46 @@ BY_NAME_ONLY: Final = True
 BUNDLE: Final = Path(__file__).parents[1] / "src/discern/catalog/bundles/sentiment-en"
 WAYS: Final = {
     "float": "32 bits",
-    "rows": "8 bits, each token vector by its own range (shipped)",
-    "static": "8 bits, one fixed range a product (calibrated on 128 training sentences)",
+    "file": "the bundle's own file, as it is",
+    "channels": "8 bits, each channel by a fixed range, after GELU as the next (what is shipped)",
+    "rows": "8 bits, each token vector by its own range",
+    "static": "8 bits, one fixed range a product",
     "blocks8": "MatMulNBits, 8 bits, blocks of 64, accuracy level 4",
     "blocks4": "MatMulNBits, 4 bits, blocks of 64, accuracy level 4",
     "dynamic": "onnxruntime.quantization.quantize_dynamic, per channel",
 }
 _BATCH: Final = 32
+_SIZES: Final = ((20, 1), (20, 32), (60, 1), (150, 1), (150, 8))
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def activation_ranges(weights: Weights, windows: Sequence[Ids], folder: Path) -> dict[str, float]:
-    """The 99.99th percentile of each product's absolute input over ``windows``."""
-    import onnx
-
-    path = folder / "ranges.onnx"
-    build(weights, path, kind="float", byte_table=False)
-    model = onnx.load(str(path))
-    inputs = {
-        node.input[1].removesuffix(".weight"): node.input[0]
-        for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1].startswith("layers.")
+def steps_for(way: str, weights: Weights, found: Mapping[str, Activations]) -> Weights:
+    """The ranges fixed beforehand that a way needs; ``static`` leaves out the largest
+    ten-thousandth of the values seen."""
+    if way == "channels":
+        return {
+            name: steps_of(item, weights[f"{name}.weight"])
+            for name, item in found.items()
+            if not name.endswith(AFTER_GELU)
+        }
+    return {
+        name: np.array(np.quantile(np.abs(item.sample), 0.9999) / 127, np.float32)
+        for name, item in found.items()
     }
-    model.graph.output.extend(
-        onnx.ValueInfoProto(name=name) for name in dict.fromkeys(inputs.values())
-    )
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    found: dict[str, list[float]] = {name: [] for name in inputs}
-    for window in windows:
-        ids, mask = pad([window])
-        names = list(inputs.values())
-        values = session.run(names, {"input_ids": ids, "attention_mask": mask})
-        for product, value in zip(inputs, values, strict=True):
-            found[product].append(float(np.quantile(np.abs(value), 0.9999)))
-    return {product: max(values) for product, values in found.items()}
 
 
-def write_way(way: str, weights: Weights, ranges: Mapping[str, float], path: Path) -> None:
+def write_way(
+    way: str, weights: Weights, found: Mapping[str, Activations], path: Path, bundle: Path
+) -> None:
     """Writes the model file of one way."""
+    if way == "file":
+        shutil.copyfile(bundle / "model.onnx", path)
+        return
     if way != "dynamic":
-        build(weights, path, kind=way, ranges=ranges, byte_table=way != "float")
+        steps = steps_for(way, weights, found)
+        build(weights, path, kind=way, steps=steps, byte_table=way != "float")
         return
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -159,19 +166,18 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     rows = list(read_csv(options.data_dir / "sst2_dev.csv"))[: 60 if options.quick else None]
     windows = [w.ids[0] for w in cutter.windows([text for text, _ in rows])]
     labels = np.array([label for _, label in rows])
-    sample = list(read_csv(options.data_dir / "sst_fine_train.csv"))[:128]
-    ranges = activation_ranges(
-        weights, [w.ids[0] for w in cutter.windows([text for text, _ in sample])], folder
+    found_ranges = activations(
+        weights, [ids for w in cutter.windows(calibration_texts()) for ids in w.ids]
     )
     reference: Floats | None = None
     result: dict[str, Any] = {}
     for way, title in WAYS.items():
         path = folder / f"{way}.onnx"
-        write_way(way, weights, ranges, path)
+        write_way(way, weights, found_ranges, path, options.bundle)
         run = opened(path)
         found = answers(run, windows)
         reference = found if reference is None else reference
-        seconds = 0.3 if options.quick else 4.0
+        seconds = 0.3 if options.quick else 3.0
         result[way] = {
             "title": title,
             "megabytes": round(path.stat().st_size / 1e6, 1),
@@ -180,8 +186,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "largest_difference": round(float(np.abs(found - reference).max()), 4),
             "alone": float(f"{loneliness(run, windows[:96]):.2g}"),
             "texts_per_processor_second": {
-                "20 tokens": round(rate(run, 20, 32, seconds), 1),
-                "150 tokens": round(rate(run, 150, 8, seconds), 1),
+                f"{tokens} tokens, {batch} a batch": round(rate(run, tokens, batch, seconds), 1)
+                for tokens, batch in _SIZES
             },
         }
         print(way, result[way], flush=True)
@@ -199,18 +205,18 @@ def _markdown(result: dict[str, Any]) -> str:
                 f"{item['sst2_dev_accuracy']:.4f}",
                 f"{item['mean_difference']:.4f} / {item['largest_difference']:.3f}",
                 f"{item['alone']:.2g}",
-                f"{speed['20 tokens']:,.0f}",
-                f"{speed['150 tokens']:,.0f}",
+                *(f"{value:,.0f}" for value in speed.values()),
             ]
         )
     head = ["way", "MB", "SST-2 dev accuracy", "probability off by (mean / most)",
-            "alone or in a batch", "texts/s a core, 20 tokens", "150 tokens"]  # fmt: skip
+            "alone or in a batch",
+            *(f"{tokens} tokens x {batch}" for tokens, batch in _SIZES)]  # fmt: skip
     return "\n\n".join(
         [
             "# Ways to quantize the sentiment network",
             "Same weights in every row. A way whose answer for a text depends on the batch it is "
-            "in is out (limit 0.001). Texts per second of processor time on one core, without "
-            "tokenizing, batches of 32 short or 8 long texts.",
+            "in is out (limit 0.001). The last columns are texts per second of processor time on "
+            "one core, without tokenizing, by the texts' length and the texts of a batch.",
             table(head, rows),
             sentence(result),
         ]
