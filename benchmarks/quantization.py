@@ -5,7 +5,8 @@ holds ``sst2_dev.csv``. Ranges fixed beforehand are measured on sentences of the
 Every way but the bundle's own file starts from the bundle's weights multiplied out to 32 bits, so
 'float' is the reference. 'alone' is the largest difference of a probability between a text alone
 and the same text in a batch of 32 with padding. Speed is counted in processor time of one thread,
-so that other work on the machine matters little.
+so that other work on the machine matters little. Where OpenVINO is installed (``pip install
+openvino``), the same weights are measured in it too.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ from discern_training.sentiment.score import pad
 from discern_training.sentiment.weights import read_weights
 from numpy.typing import NDArray
 
+from benchmarks import quantization_openvino
 from benchmarks.machine import provenance, sentence
 from benchmarks.report import table, write
+from discern.catalog.manifest import load_bundle
 from discern.text.analyze import softmax
 from discern.text.tokenize import Ids, WindowTokenizer
 
@@ -42,7 +45,7 @@ BY_NAME_ONLY: Final = True
 BUNDLE: Final = Path(__file__).parents[1] / "src/discern/catalog/bundles/sentiment-en"
 WAYS: Final = {
     "float": "32 bits",
-    "file": "the bundle's own file, as it is",
+    "file": "the bundle's own file, as it is: {bundle}",
     "channels": "8 bits, each channel by a fixed range, after GELU as the next (what is shipped)",
     "rows": "8 bits, each token vector by its own range",
     "static": "8 bits, one fixed range a product",
@@ -76,6 +79,9 @@ def write_way(
     way: str, weights: Weights, found: Mapping[str, Activations], path: Path, bundle: Path
 ) -> None:
     """Writes the model file of one way."""
+    if way in quantization_openvino.WAYS:
+        quantization_openvino.write(way, weights, steps_for("static", weights, found), path)
+        return
     if way == "file":
         shutil.copyfile(bundle / "model.onnx", path)
         return
@@ -101,18 +107,18 @@ def write_way(
 Run = Callable[[Sequence[Ids]], Floats]
 
 
-def opened(path: Path) -> Run:
+def opened(way: str, path: Path) -> Run:
     """Probabilities of windows run together in one batch, on one thread."""
+    theirs = way in quantization_openvino.WAYS
+    logits = quantization_openvino.opened(way, path) if theirs else _opened(path)
+    return lambda windows: softmax(logits(*pad(windows)).astype(np.float64))
+
+
+def _opened(path: Path) -> Callable[[Ids, Ids], Any]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def run(windows: Sequence[Ids]) -> Floats:
-        ids, mask = pad(windows)
-        logits = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-        return softmax(logits.astype(np.float64))
-
-    return run
+    return lambda ids, mask: session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
 
 
 def answers(run: Run, windows: Sequence[Ids]) -> Floats:
@@ -161,6 +167,7 @@ def rate(run: Run, tokens: int, batch: int, seconds: float) -> float:
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Every way's figures."""
+    manifest = load_bundle(options.bundle).manifest
     weights = read_weights(options.bundle / "model.onnx")
     cutter = WindowTokenizer(options.bundle / "tokenizer.json", max_tokens=192, stride=142)
     rows = list(read_csv(options.data_dir / "sst2_dev.csv"))[: 60 if options.quick else None]
@@ -171,15 +178,16 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     )
     reference: Floats | None = None
     result: dict[str, Any] = {}
-    for way, title in WAYS.items():
+    others = quantization_openvino.WAYS if quantization_openvino.installed() else {}
+    for way, title in (WAYS | others).items():
         path = folder / f"{way}.onnx"
         write_way(way, weights, found_ranges, path, options.bundle)
-        run = opened(path)
+        run = opened(way, path)
         found = answers(run, windows)
         reference = found if reference is None else reference
-        seconds = 0.3 if options.quick else 3.0
+        seconds = 0.3 if options.quick else 2.0
         result[way] = {
-            "title": title,
+            "title": title.format(bundle=f"{manifest.name} {manifest.version}"),
             "megabytes": round(path.stat().st_size / 1e6, 1),
             "sst2_dev_accuracy": round(float((found[:, [0, 2]].argmax(1) * 2 == labels).mean()), 4),
             "mean_difference": round(float(np.abs(found - reference).mean()), 5),
