@@ -46,7 +46,7 @@ BUNDLE: Final = Path(__file__).parents[1] / "src/discern/catalog/bundles/sentime
 WAYS: Final = {
     "float": "32 bits",
     "file": "the bundle's own file, as it is: {bundle}",
-    "channels": "8 bits, each channel by a fixed range, after GELU as the next (what `optimize` writes)",
+    "channels": "8 bits, each channel by a fixed range, after GELU as the next (`optimize`)",
     "rows": "8 bits, each token vector by its own range",
     "static": "8 bits, one fixed range a product",
     "blocks8": "MatMulNBits, 8 bits, blocks of 64, accuracy level 4",
