@@ -16,6 +16,7 @@ from benchmarks.environments import ROOT
 
 _PACKAGES: Final = (
     "onnxruntime",
+    "openvino",
     "numpy",
     "tokenizers",
     "starlette",

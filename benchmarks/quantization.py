@@ -1,15 +1,18 @@
 """How the sentiment network is quantized: size, speed and loss of each way, same weights.
 
 ``python -m benchmarks quantization --data-dir FOLDER [--bundle FOLDER] [--quick]``. The folder
-holds ``sst2_dev.csv`` and ``sst_fine_train.csv``. Every way starts from the bundle's weights
-multiplied out to 32 bits, so 'float' is the reference. 'alone' is the largest difference of a
-probability between a text alone and the same text in a batch of 32 with padding. Speed is counted
-in processor time of one thread, so that other work on the machine matters little.
+holds ``sst2_dev.csv``. Ranges fixed beforehand are measured on sentences of the project's own.
+Every way but the bundle's own file starts from the bundle's weights multiplied out to 32 bits, so
+'float' is the reference. 'alone' is the largest difference of a probability between a text alone
+and the same text in a batch of 32 with padding. Speed is counted in processor time of one thread,
+so that other work on the machine matters little. Where OpenVINO is installed (``pip install
+openvino``), the same weights are measured in it too.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +23,21 @@ import numpy as np
 import onnxruntime as ort
 from discern_training.sentiment.data import read_csv
 from discern_training.sentiment.graph import build
+from discern_training.sentiment.products import AFTER_GELU
+from discern_training.sentiment.ranges import (
+    Activations,
+    activations,
+    calibration_texts,
+    steps_of,
+)
 from discern_training.sentiment.score import pad
 from discern_training.sentiment.weights import read_weights
 from numpy.typing import NDArray
 
+from benchmarks import quantization_openvino
 from benchmarks.machine import provenance, sentence
 from benchmarks.report import table, write
+from discern.catalog.manifest import load_bundle
 from discern.text.analyze import softmax
 from discern.text.tokenize import Ids, WindowTokenizer
 
@@ -33,48 +45,50 @@ BY_NAME_ONLY: Final = True
 BUNDLE: Final = Path(__file__).parents[1] / "src/discern/catalog/bundles/sentiment-en"
 WAYS: Final = {
     "float": "32 bits",
-    "rows": "8 bits, each token vector by its own range (shipped)",
-    "static": "8 bits, one fixed range a product (calibrated on 128 training sentences)",
+    "file": "the bundle's own file, as it is: {bundle}",
+    "channels": "8 bits, each channel by a fixed range, after GELU as the next (`optimize`)",
+    "rows": "8 bits, each token vector by its own range",
+    "static": "8 bits, one fixed range a product",
     "blocks8": "MatMulNBits, 8 bits, blocks of 64, accuracy level 4",
     "blocks4": "MatMulNBits, 4 bits, blocks of 64, accuracy level 4",
     "dynamic": "onnxruntime.quantization.quantize_dynamic, per channel",
 }
 _BATCH: Final = 32
+_ROUNDS: Final = 5
+_SIZES: Final = ((20, 1), (20, 32), (60, 1), (150, 1), (150, 8))
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def activation_ranges(weights: Weights, windows: Sequence[Ids], folder: Path) -> dict[str, float]:
-    """The 99.99th percentile of each product's absolute input over ``windows``."""
-    import onnx
-
-    path = folder / "ranges.onnx"
-    build(weights, path, kind="float", byte_table=False)
-    model = onnx.load(str(path))
-    inputs = {
-        node.input[1].removesuffix(".weight"): node.input[0]
-        for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1].startswith("layers.")
+def steps_for(way: str, weights: Weights, found: Mapping[str, Activations]) -> Weights:
+    """The ranges fixed beforehand that a way needs; ``static`` leaves out the largest
+    ten-thousandth of the values seen."""
+    if way == "channels":
+        return {
+            name: steps_of(item, weights[f"{name}.weight"])
+            for name, item in found.items()
+            if not name.endswith(AFTER_GELU)
+        }
+    return {
+        name: np.array(np.quantile(np.abs(item.sample), 0.9999) / 127, np.float32)
+        for name, item in found.items()
     }
-    model.graph.output.extend(
-        onnx.ValueInfoProto(name=name) for name in dict.fromkeys(inputs.values())
-    )
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    found: dict[str, list[float]] = {name: [] for name in inputs}
-    for window in windows:
-        ids, mask = pad([window])
-        names = list(inputs.values())
-        values = session.run(names, {"input_ids": ids, "attention_mask": mask})
-        for product, value in zip(inputs, values, strict=True):
-            found[product].append(float(np.quantile(np.abs(value), 0.9999)))
-    return {product: max(values) for product, values in found.items()}
 
 
-def write_way(way: str, weights: Weights, ranges: Mapping[str, float], path: Path) -> None:
+def write_way(
+    way: str, weights: Weights, found: Mapping[str, Activations], path: Path, bundle: Path
+) -> None:
     """Writes the model file of one way."""
+    if way in quantization_openvino.WAYS:
+        quantization_openvino.write(way, weights, steps_for("static", weights, found), path)
+        return
+    if way == "file":
+        shutil.copyfile(bundle / "model.onnx", path)
+        return
     if way != "dynamic":
-        build(weights, path, kind=way, ranges=ranges, byte_table=way != "float")
+        steps = steps_for(way, weights, found)
+        build(weights, path, kind=way, steps=steps, byte_table=way != "float")
         return
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -94,18 +108,18 @@ def write_way(way: str, weights: Weights, ranges: Mapping[str, float], path: Pat
 Run = Callable[[Sequence[Ids]], Floats]
 
 
-def opened(path: Path) -> Run:
+def opened(way: str, path: Path) -> Run:
     """Probabilities of windows run together in one batch, on one thread."""
+    theirs = way in quantization_openvino.WAYS
+    logits = quantization_openvino.opened(way, path) if theirs else _opened(path)
+    return lambda windows: softmax(logits(*pad(windows)).astype(np.float64))
+
+
+def _opened(path: Path) -> Callable[[Ids, Ids], Any]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def run(windows: Sequence[Ids]) -> Floats:
-        ids, mask = pad(windows)
-        logits = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-        return softmax(logits.astype(np.float64))
-
-    return run
+    return lambda ids, mask: session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
 
 
 def answers(run: Run, windows: Sequence[Ids]) -> Floats:
@@ -136,55 +150,60 @@ def loneliness(run: Run, windows: Sequence[Ids]) -> float:
     return gap
 
 
-def rate(run: Run, tokens: int, batch: int, seconds: float) -> float:
-    """Texts of ``tokens`` tokens per second of processor time: the best of three, as other work
-    on the machine only ever takes time away."""
+def speeds(runs: Mapping[str, Run], seconds: float) -> dict[str, dict[str, float]]:
+    """Texts per second of processor time of each way and size of batch.
+
+    The ways take turns, so that a busy neighbor slows all of them; the best round counts, as other
+    work on the machine only ever takes time away.
+    """
     rng = np.random.default_rng(1)
-    windows = [rng.integers(1000, 29000, tokens) for _ in range(batch)]
-    run(windows)
-    best = 0.0
-    for _ in range(3):
-        began, count = time.process_time(), 0
-        while time.process_time() - began < seconds / 3:
+    best: dict[str, dict[str, float]] = {way: {} for way in runs}
+    for tokens, batch in _SIZES:
+        windows = [rng.integers(1000, 29000, tokens) for _ in range(batch)]
+        key = f"{tokens} tokens, {batch} a batch"
+        for way, run in list(runs.items()) * _ROUNDS:
             run(windows)
-            count += batch
-        best = max(best, count / (time.process_time() - began))
+            began, count = time.process_time(), 0
+            while time.process_time() - began < seconds:
+                run(windows)
+                count += batch
+            found = count / (time.process_time() - began)
+            best[way][key] = max(best[way].get(key, 0.0), round(found, 1))
     return best
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Every way's figures."""
+    manifest = load_bundle(options.bundle).manifest
     weights = read_weights(options.bundle / "model.onnx")
     cutter = WindowTokenizer(options.bundle / "tokenizer.json", max_tokens=192, stride=142)
     rows = list(read_csv(options.data_dir / "sst2_dev.csv"))[: 60 if options.quick else None]
     windows = [w.ids[0] for w in cutter.windows([text for text, _ in rows])]
     labels = np.array([label for _, label in rows])
-    sample = list(read_csv(options.data_dir / "sst_fine_train.csv"))[:128]
-    ranges = activation_ranges(
-        weights, [w.ids[0] for w in cutter.windows([text for text, _ in sample])], folder
+    found_ranges = activations(
+        weights, [ids for w in cutter.windows(calibration_texts()) for ids in w.ids]
     )
     reference: Floats | None = None
     result: dict[str, Any] = {}
-    for way, title in WAYS.items():
+    runs: dict[str, Run] = {}
+    others = quantization_openvino.WAYS if quantization_openvino.installed() else {}
+    for way, title in (WAYS | others).items():
         path = folder / f"{way}.onnx"
-        write_way(way, weights, ranges, path)
-        run = opened(path)
+        write_way(way, weights, found_ranges, path, options.bundle)
+        run = runs[way] = opened(way, path)
         found = answers(run, windows)
         reference = found if reference is None else reference
-        seconds = 0.3 if options.quick else 4.0
         result[way] = {
-            "title": title,
+            "title": title.format(bundle=f"{manifest.name} {manifest.version}"),
             "megabytes": round(path.stat().st_size / 1e6, 1),
             "sst2_dev_accuracy": round(float((found[:, [0, 2]].argmax(1) * 2 == labels).mean()), 4),
             "mean_difference": round(float(np.abs(found - reference).mean()), 5),
             "largest_difference": round(float(np.abs(found - reference).max()), 4),
             "alone": float(f"{loneliness(run, windows[:96]):.2g}"),
-            "texts_per_processor_second": {
-                "20 tokens": round(rate(run, 20, 32, seconds), 1),
-                "150 tokens": round(rate(run, 150, 8, seconds), 1),
-            },
         }
         print(way, result[way], flush=True)
+    for way, found_speeds in speeds(runs, 0.1 if options.quick else 0.4).items():
+        result[way]["texts_per_processor_second"] = found_speeds
     return result
 
 
@@ -199,18 +218,18 @@ def _markdown(result: dict[str, Any]) -> str:
                 f"{item['sst2_dev_accuracy']:.4f}",
                 f"{item['mean_difference']:.4f} / {item['largest_difference']:.3f}",
                 f"{item['alone']:.2g}",
-                f"{speed['20 tokens']:,.0f}",
-                f"{speed['150 tokens']:,.0f}",
+                *(f"{value:,.0f}" for value in speed.values()),
             ]
         )
     head = ["way", "MB", "SST-2 dev accuracy", "probability off by (mean / most)",
-            "alone or in a batch", "texts/s a core, 20 tokens", "150 tokens"]  # fmt: skip
+            "alone or in a batch",
+            *(f"{tokens} tokens x {batch}" for tokens, batch in _SIZES)]  # fmt: skip
     return "\n\n".join(
         [
             "# Ways to quantize the sentiment network",
             "Same weights in every row. A way whose answer for a text depends on the batch it is "
-            "in is out (limit 0.001). Texts per second of processor time on one core, without "
-            "tokenizing, batches of 32 short or 8 long texts.",
+            "in is out (limit 0.001). The last columns are texts per second of processor time on "
+            "one core, without tokenizing, by the texts' length and the texts of a batch.",
             table(head, rows),
             sentence(result),
         ]

@@ -20,10 +20,12 @@ from discern_training.sentiment.calibrate import fit_temperature
 from discern_training.sentiment.config import Stage, load_recipe
 from discern_training.sentiment.data import Example
 from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder
-from discern_training.sentiment.graph import KINDS, build
+from discern_training.sentiment.graph import build
 from discern_training.sentiment.mix import epoch_examples
 from discern_training.sentiment.optimize import loss_of
-from discern_training.sentiment.weights import read_weights
+from discern_training.sentiment.products import KINDS, quantize_columns
+from discern_training.sentiment.ranges import Activations, activations, steps_of
+from discern_training.sentiment.weights import read_kind, read_weights
 from tokenizers import Tokenizer
 
 SIZES = EncoderSizes(vocabulary=200, positions=64, width=128, inner=256, heads=4, layers=2)
@@ -38,6 +40,19 @@ def model():
 
 def _state(model):
     return {key: value.detach().numpy() for key, value in model.state_dict().items()}
+
+
+def _build(model, path: Path, kind: str) -> Path:
+    """A graph with the ranges that its kind needs, measured on random texts."""
+    state = _state(model)
+    ids, mask = _texts(40, 30)
+    rows = [row[: int(size)] for row, size in zip(ids, mask.sum(1), strict=True)]
+    found = activations(state, rows)
+    steps = {name: steps_of(item, state[f"{name}.weight"]) for name, item in found.items()}
+    if kind == "static":
+        steps = {name: np.float32(item.largest.max() / 127) for name, item in found.items()}
+    build(state, path, kind=kind, steps=steps)
+    return path
 
 
 def _run(path: Path, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -65,20 +80,18 @@ def test_the_float_graph_computes_what_the_network_computes(model, tmp_path: Pat
     np.testing.assert_allclose(_run(path, ids, mask), expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", ["rows", "blocks8"])
+@pytest.mark.parametrize("kind", ["rows", "channels", "static", "blocks8"])
 def test_eight_bit_graphs_stay_close_to_the_network(model, tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "m.onnx"
-    build(_state(model), path, kind=kind)
+    path = _build(model, tmp_path / "m.onnx", kind)
     ids, mask = _texts(6, 17)
     with torch.no_grad():
         expected = model(torch.tensor(ids), torch.tensor(mask)).numpy()
     np.testing.assert_allclose(_run(path, ids, mask), expected, atol=0.02)
 
 
-@pytest.mark.parametrize("kind", ["rows", "float"])
+@pytest.mark.parametrize("kind", ["rows", "channels", "float"])
 def test_a_text_is_answered_alike_alone_and_beside_others(model, tmp_path, kind: str) -> None:
-    path = tmp_path / "m.onnx"
-    build(_state(model), path, kind=kind)
+    path = _build(model, tmp_path / "m.onnx", kind)
     ids, mask = _texts(8, 30)
     together = _run(path, ids, mask)
     for row in range(len(ids)):
@@ -87,14 +100,46 @@ def test_a_text_is_answered_alike_alone_and_beside_others(model, tmp_path, kind:
         np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
 
 
-def test_weights_read_back_from_a_graph_build_the_same_graph(model, tmp_path: Path) -> None:
-    first, second = tmp_path / "a.onnx", tmp_path / "b.onnx"
-    build(_state(model), first, kind="rows")
-    weights = read_weights(first)
-    assert set(weights) == set(_state(model))
-    build(weights, second, kind="rows")
-    ids, mask = _texts(4, 12)
-    np.testing.assert_allclose(_run(first, ids, mask), _run(second, ids, mask), atol=1e-4)
+@pytest.mark.parametrize("kind", ["rows", "channels", "static"])
+def test_weights_read_back_from_a_graph_are_those_it_was_built_from(
+    model, tmp_path: Path, kind: str
+) -> None:
+    weights = read_weights(_build(model, tmp_path / "m.onnx", kind))
+    state = _state(model)
+    assert set(weights) == set(state)
+    for name, value in state.items():
+        # Half a code; where channels share a row's codes, half one of the largest channel's.
+        atol = np.abs(value).max() / (50 if kind == "channels" else 250)
+        np.testing.assert_allclose(weights[name], value, atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_of_a_graph_is_told_from_its_file(model, tmp_path: Path, kind: str) -> None:
+    assert read_kind(_build(model, tmp_path / "m.onnx", kind)) == kind
+
+
+def test_a_channel_ten_times_as_large_as_the_others_does_not_cost_them_their_precision() -> None:
+    rng = np.random.default_rng(1)
+    sample = rng.normal(size=(500, 64)).astype(np.float32)
+    sample[:, 7] *= 30
+    weight = rng.normal(size=(32, 64)).astype(np.float32)
+    steps = steps_of(Activations(np.abs(sample).max(0), sample), weight)
+    exact = sample @ weight.T
+
+    def off(steps: np.ndarray) -> float:
+        codes, scale = quantize_columns(weight * steps)
+        found = np.clip(np.rint(sample / steps), -128, 127) @ (codes * scale[:, None]).T
+        return float(np.square(found - exact).mean() / np.square(exact).mean())
+
+    assert steps.shape == (64,)
+    assert off(steps) < off(np.full(64, np.abs(sample).max() / 127, np.float32)) / 4
+    assert off(steps) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["channels", "static"])
+def test_a_kind_with_fixed_ranges_is_refused_without_them(model, tmp_path, kind: str) -> None:
+    with pytest.raises(ValueError, match="steps"):
+        build(_state(model), tmp_path / "m.onnx", kind=kind)
 
 
 def test_an_unknown_kind_of_product_is_refused(model, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,17 @@ def write_manifest(folder: Path, fields: Mapping[str, Any], tables: Mapping[str,
         lines += ["", f"[{name}]"]
         lines += [f"{_key(key)} = {_toml(value)}" for key, value in table.items()]
     (folder / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def renew_manifest(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Writes ``manifest.toml`` with the digests of the files as they are now and with
+    ``changes`` of its plain fields, which are returned."""
+    found = tomllib.loads((folder / "manifest.toml").read_text(encoding="utf-8"))
+    tables = {key: value for key, value in found.items() if isinstance(value, dict)}
+    fields = {key: value for key, value in found.items() if key not in tables and key != "files"}
+    fields |= changes
+    write_manifest(folder, fields, tables)
+    return fields
 
 
 def _key(key: str) -> str:

@@ -18,11 +18,13 @@ from discern_training.sentiment.bundle import PREPROCESSING, READING, save_token
 from discern_training.sentiment.calibrate import fit_temperature
 from discern_training.sentiment.data import LABELS, load_set, read_csv, split
 from discern_training.sentiment.graph import build
+from discern_training.sentiment.ranges import calibration_texts, channel_steps
 from discern_training.sentiment.score import Scorer
 from discern_training.sentiment.spread import Spread, equity_corpus, measure, own_sentences
 
 Rows = list[tuple[str, int]]
 State = Mapping[str, NDArray[Any]]
+SHIPPED_KIND: Final = "channels"
 _CAUTION: Final = 1.1
 _CARD: Final = Path(__file__).parent / "card.md"
 _FIELDS: Final = {
@@ -79,14 +81,27 @@ def write_model(
     tokenizer: Path,
     folder: Path,
     preprocessing: Mapping[str, Any] = PREPROCESSING,
+    *,
+    texts: Sequence[str] = (),
     **changes: Any,
 ) -> None:
-    """Writes graph, tokenizer and a manifest without figures; ``changes`` are manifest fields."""
+    """Writes graph, tokenizer and a manifest without figures.
+
+    ``texts`` are of a kind the model will read, if that is known: the ranges of the 8-bit
+    activations are measured on them too. ``changes`` are manifest fields.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer != folder / "tokenizer.json":
         save_tokenizer(tokenizer, folder / "tokenizer.json")
-    build(state, folder / "model.onnx", kind="rows")
+    write_graph(state, folder / "tokenizer.json", folder / "model.onnx", texts)
     write_manifest(folder, manifest_fields(**changes), {"preprocessing": preprocessing})
+
+
+def write_graph(state: State, tokenizer: Path, path: Path, texts: Sequence[str] = ()) -> None:
+    """Writes the network as it is shipped, with ranges measured on the texts written for this
+    project and on ``texts``."""
+    steps = channel_steps(state, tokenizer, [*calibration_texts(), *texts])
+    build(state, path, kind=SHIPPED_KIND, steps=steps)
 
 
 def manifest_fields(**changes: Any) -> dict[str, Any]:
@@ -151,6 +166,12 @@ def export(state: State, tokenizer: Path, data: Path, folder: Path, version: str
     write_model(state, tokenizer, folder, READING)
     state = calibrated(state, folder, calibration_sets(data), _CAUTION)
     write_model(state, tokenizer, folder)
+    return describe(state, data, folder, manifest_fields(version=version))
+
+
+def describe(state: State, data: Path, folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures a bundle on every set and writes the figures into its card and manifest, whose
+    plain fields are ``fields``; returns them."""
     scorer = Scorer(folder)
     sets = evaluation_sets(data)
     figures = {name: quality(scorer, rows) for name, (_, rows) in sets.items()}
@@ -167,9 +188,9 @@ def export(state: State, tokenizer: Path, data: Path, folder: Path, version: str
         "speed": speeds,
     }
     kinds = {name: kind for name, (kind, _) in sets.items()}
-    card = _card(version, folder, figures, kinds, spreads, speeds, gap)
+    card = _card(fields["version"], folder, figures, kinds, spreads, speeds, gap)
     (folder / "CARD.md").write_text(card, encoding="utf-8")
-    write_manifest(folder, manifest_fields(version=version), tables)
+    write_manifest(folder, fields, tables)
     return {**tables, "float_gap": gap}
 
 

@@ -36,6 +36,8 @@ from discern_training.sentiment.weights import read_weights
 
 # Fewer held-out texts than this say too little to fit a temperature on.
 _CALIBRATE_FROM: Final = 50
+# Of the user's texts, how many help to measure the ranges of activations.
+_MEASURED: Final = 256
 _STEPS: Final = 150
 _BATCH: Final = 16
 
@@ -165,10 +167,11 @@ def _pack(
     data: UserData,
     fields: Mapping[str, Any],
 ) -> None:
-    write_model(state, tokenizer, output, **fields)
+    texts = [text for text, _ in data.train[:_MEASURED]]
+    write_model(state, tokenizer, output, texts=texts, **fields)
     if len(data.held_out) >= _CALIBRATE_FROM:
         state = calibrated(state, output, [data.held_out])
-        write_model(state, tokenizer, output, **fields)
+        write_model(state, tokenizer, output, texts=texts, **fields)
 
 
 def _describe(output: Path, outcome: Outcome, data: UserData, fields: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 _EIGHT_BITS: Final = ".codes"
-_NOT_WEIGHTS: Final = (".scale", ".step")
+_SMOOTH: Final = ".smooth"
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -31,12 +31,36 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
         if name.endswith(_EIGHT_BITS):
             base = name.removesuffix(_EIGHT_BITS)
             result[f"{base}.weight"] = _multiply(value, stored[f"{base}.scale"], base)
+            if base + _SMOOTH in stored:  # ranges of input channels are in the weights
+                result[f"{base}.weight"] *= stored[base + _SMOOTH]
         elif "." in name and name.endswith((".weight", ".bias")):
             linear = value.ndim == 2 and name.startswith("layers.")
             result[name] = np.ascontiguousarray(value.T if linear else value, dtype=np.float32)
     if "words.weight" not in result or "head.weight" not in result:
         raise ValueError(f"{path.name} does not hold a sentiment network's weights")
     return result
+
+
+def read_kind(path: Path) -> str:
+    """The way a bundle's products are computed: one of ``products.KINDS``.
+
+    Raises:
+        ValueError: the file is not one that ``graph.build`` wrote.
+    """
+    graph = onnx.load(str(path)).graph
+    names = {item.name for item in graph.initializer}
+    operators = {node.op_type: node for node in graph.node}
+    if "head.weight" not in names:
+        raise ValueError(f"{path.name} does not hold a sentiment network's weights")
+    if "MatMulNBits" in operators:
+        bits = next(a.i for a in operators["MatMulNBits"].attribute if a.name == "bits")
+        return f"blocks{bits}"
+    if "MatMulIntegerToFloat" not in operators:
+        return "float"
+    first = "layers.0.qkv"
+    if first + _SMOOTH in names:
+        return "channels"
+    return "static" if f"{first}.step" in names else "rows"
 
 
 def _multiply(codes: NDArray[Any], scale: NDArray[np.float32], base: str) -> NDArray[np.float32]:
