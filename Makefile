@@ -89,6 +89,24 @@ test-base: ## tests/core with the base install alone, and that install's size
 	$(say) "tests/core on the base install alone"
 	@bash tests/base_install.sh
 
+# PyTorch is pinned here and installed by pip alone: which build there is differs by machine, and so
+# do its own requirements.
+TORCH := torch==2.13.0
+
+$(STAMPS)/train: requirements/train.txt requirements/dev.txt
+	$(say) "Installing what training needs (a minute or two)"
+	@$(PYTHON) -m venv .venv-train
+	@.venv-train/bin/python -m pip install -q --disable-pip-version-check $(TORCH) uv
+	@.venv-train/bin/uv pip install -q --python .venv-train/bin/python -r requirements/run.txt \
+		-r requirements/dev.txt -r requirements/train.txt
+	@.venv-train/bin/uv pip install -q --python .venv-train/bin/python --no-deps -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+.PHONY: test-training
+test-training: $(STAMPS)/train ## tests/training with PyTorch, in an environment of its own
+	$(say) "Tests of training, with PyTorch"
+	@.venv-train/bin/python -m pytest -q tests/training
+
 .PHONY: test-services
 test-services: $(STAMPS)/dev ## Brokers for real, and the web tests on PostgreSQL
 	$(say) "Tests with real brokers and databases"
@@ -110,12 +128,12 @@ faults: $(STAMPS)/dev ## Kill and starve everything, and count what was lost
 
 .PHONY: lock
 lock: ## Pin every dependency again
-	@for name in base run dev bench; do \
+	@for name in base run dev bench train; do \
 		echo "==> requirements/$$name.txt"; \
 		uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-package discern \
 			requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
 clean: ## Remove what make made, data in var/ excepted
-	rm -rf $(VENV) .venv-base $(STAMPS) console/node_modules src/discern/web/console_dist \
+	rm -rf $(VENV) .venv-base .venv-train $(STAMPS) console/node_modules src/discern/web/console_dist \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis build src/*.egg-info
