@@ -3,7 +3,6 @@
 # ruff: noqa: E402 - these imports need what the lines before them check for
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from random import Random
 
@@ -15,18 +14,16 @@ pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
 from discern_training.sentiment import sharing
-from discern_training.sentiment.batching import batches, collate
+from discern_training.sentiment.batching import collate
 from discern_training.sentiment.calibrate import fit_temperature
 from discern_training.sentiment.config import Stage, load_recipe
 from discern_training.sentiment.data import Example
 from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder
 from discern_training.sentiment.graph import build
-from discern_training.sentiment.mix import epoch_examples
 from discern_training.sentiment.optimize import loss_of
 from discern_training.sentiment.products import KINDS, quantize_columns
 from discern_training.sentiment.ranges import Activations, activations, steps_of
 from discern_training.sentiment.weights import read_kind, read_weights
-from tokenizers import Tokenizer
 
 SIZES = EncoderSizes(vocabulary=200, positions=64, width=128, inner=256, heads=4, layers=2)
 RECIPE = Path(__file__).parents[2] / "training" / "sentiment.toml"
@@ -195,32 +192,3 @@ def test_the_shipped_recipe_reads_and_a_misspelt_key_is_named(tmp_path: Path) ->
     path.write_text('[[stage]]\nname = "a"\nepochs = 1\nrat = 2.0\n', encoding="utf-8")
     with pytest.raises(ValueError, match="rat"):
         load_recipe(path)
-
-
-def test_a_text_that_is_read_twice_disagrees_with_itself_under_dropout_and_pays_for_it(
-    shipped: Path,
-) -> None:
-    tokenizer = Tokenizer.from_file(str(shipped / "tokenizer.json"))
-    sets = {"tweets": [Example(f"the train number {n} was late", 0, "tweets") for n in range(4)]}
-    stage = Stage("alike", 1, {"tweets": 1.0}, damage=0.0, alike=True, consistency=1.0)
-    examples = epoch_examples(stage, sets, 0, Random(3))
-    assert all(example.twin for example in examples)
-    [batch] = batches(examples, tokenizer, stage, Random(3))
-    assert batch.twins == batch.texts == 4
-    assert torch.equal(batch.ids[:4], batch.ids[4:])
-    once = dataclasses.replace(stage, alike=False)
-    assert not any(example.twin for example in epoch_examples(once, sets, 0, Random(3)))
-    torch.manual_seed(5)
-    learner = SentimentEncoder(SIZES).train()
-    learner.set_dropout(0.4)
-    logits = learner(batch.ids % SIZES.vocabulary, batch.mask)
-    assert not torch.allclose(logits[:4], logits[4:])
-    free = dataclasses.replace(stage, consistency=0.0)
-    assert loss_of(logits, batch, stage) > loss_of(logits, batch, free)
-
-
-def test_tokens_of_equal_vectors_are_found_as_the_groups_a_table_was_made_with() -> None:
-    table = torch.arange(12.0).reshape(6, 2)
-    table[4] = table[1]
-    table[5] = table[1]
-    assert sharing.equal_rows(table) == [[1, 4, 5]]

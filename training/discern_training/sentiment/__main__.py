@@ -25,18 +25,14 @@ def main() -> None:
               required=True, help="Folder with the public sets the card lists.")  # fmt: skip
 @click.option("--pretrained", type=click.Path(file_okay=False, path_type=Path),
               help="Folder of all-MiniLM-L6-v2.")  # fmt: skip
-@click.option("--start", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="A bundle to begin at instead, its vocabulary kept.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), default=Path("run"),
               show_default=True, help="Receives checkpoint.pt and log.jsonl; a stopped run "
               "continues from there.")  # fmt: skip
-def train(
-    config: Path, data_dir: Path, pretrained: Path | None, start: Path | None, output: Path
-) -> None:
+def train(config: Path, data_dir: Path, pretrained: Path | None, output: Path) -> None:
     """Train the shipped model from its recipe (about an hour and a half on two cores)."""
     from discern_training.sentiment.run import train_recipe
 
-    train_recipe(config, data_dir, pretrained, output, start)
+    train_recipe(config, data_dir, pretrained, output)
     click.echo(f"Trained. Next: python -m discern_training.sentiment export --config {config} "
                f"--run {output} ...")  # fmt: skip
 
@@ -50,17 +46,16 @@ def train(
               required=True, help="Folder with the public sets the card lists.")  # fmt: skip
 @click.option("--pretrained", type=click.Path(file_okay=False, path_type=Path),
               help="Folder of all-MiniLM-L6-v2, for its tokenizer.")  # fmt: skip
-@click.option("--start", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="The --start of train, if it had one.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), required=True,
               help="The bundle's folder.")  # fmt: skip
 @click.option("--version", default="1.0.0", show_default=True)
-def export(config: Path, folder: Path, data_dir: Path, pretrained: Path | None,
-           start: Path | None, output: Path, version: str) -> None:  # fmt: skip
+def export(
+    config: Path, folder: Path, data_dir: Path, pretrained: Path | None, output: Path, version: str
+) -> None:
     """Calibrate, quantize, measure and pack what `train` made."""
     from discern_training.sentiment.run import export_run
 
-    figures = export_run(config, folder, data_dir, pretrained, output, version, start)
+    figures = export_run(config, folder, data_dir, pretrained, output, version)
     for name, item in figures["quality"].items():
         click.echo(f"{name}: {item}")
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
-
-START: Final = "start"
-"""In a soup: the weights of the bundle that the run began at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +13,8 @@ class Stage:
     toward the input; ``group`` batches make one step; ``written`` sentences a mood are made anew
     each epoch; ``twins`` is the part of texts with identity words that get a swapped twin, and
     ``invented`` the part of swaps that put in a word nobody has heard; ``share`` gives
-    interchangeable words one embedding; ``alike`` reads every text twice under two dropout masks,
-    whose answers must agree like those of twins (R-Drop, Liang et al. 2021, arXiv:2106.14448);
-    ``dropout`` is the recipe's where left out. A stage starts from the mean of the ends of the
-    stages in ``start``, or else from the end of the one before."""
+    interchangeable words one embedding. A stage starts from the mean of the ends of the stages
+    in ``start``, or else from the end of the one before."""
 
     name: str
     epochs: int
@@ -38,8 +32,6 @@ class Stage:
     damage: float = 0.1
     written: int = 0
     share: bool = False
-    alike: bool = False
-    dropout: float | None = None
     max_tokens: int = 128
     batch_texts: int = 48
     batch_tokens: int = 768
@@ -52,7 +44,7 @@ class Stage:
 class Recipe:
     """A whole training run. The result is the mean of the averaged weights at the ends of the
     stages named in ``soup`` (model soups, Wortsman et al. 2022, arXiv:2203.05482), or of the last
-    stage; :data:`START` in it is the bundle that the run began at."""
+    stage."""
 
     seed: int
     dropout: float
@@ -77,7 +69,7 @@ def load_recipe(path: Path) -> Recipe:
     if not stages:
         raise ValueError(f"{path.name}: no [[stage]]")
     soup = tuple(data.get("soup", [stages[-1].name]))
-    unknown = set(soup) - {stage.name for stage in stages} - {START}
+    unknown = set(soup) - {stage.name for stage in stages}
     if unknown:
         raise ValueError(f"{path.name}, soup: no stage is named {sorted(unknown)}")
     return Recipe(int(data.get("seed", 1)), float(data.get("dropout", 0.1)), tuple(stages), soup)

@@ -97,12 +97,6 @@ class SentimentEncoder(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return self.classify(self.encode(input_ids, attention_mask))
 
-    def set_dropout(self, rate: float) -> None:
-        """Another dropout rate from here on, in every layer."""
-        for module in self.modules():
-            if isinstance(module, LockedDropout):
-                module.rate = rate
-
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The mean of the last layer's token vectors, float [batch, width]."""
         x = self.words(input_ids) + self.positions.weight[: input_ids.shape[1]]

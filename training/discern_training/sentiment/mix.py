@@ -30,7 +30,6 @@ def epoch_examples(
         for example in _sample(sets[name], copies, epoch):
             text = _vary(example, stage, rng)
             twin = swap(text, rng, stage.invented) if rng.random() < stage.twins else None
-            twin = twin or (text if stage.alike else None)
             text = normalize(text)
             if text:
                 result.append(replace(example, text=text, twin=twin and normalize(twin)))

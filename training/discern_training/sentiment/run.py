@@ -7,24 +7,18 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from discern_training.sentiment import pretrained, sharing, swaps
-from discern_training.sentiment.config import START, load_recipe
+from discern_training.sentiment.config import load_recipe
 from discern_training.sentiment.data import load_set, load_training, read_csv, split
 from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder, load_pretrained
 from discern_training.sentiment.export import export, save_metrics
 from discern_training.sentiment.quick import quick
 from discern_training.sentiment.train import Trainer, mean
-from discern_training.sentiment.weights import read_weights
 
 
-def train_recipe(
-    config: Path, data: Path, source: Path | None, output: Path, start: Path | None = None
-) -> None:
-    """Trains through the recipe's stages, or goes on where an earlier run stopped. The first stage
-    begins at the pretrained encoder in ``source`` or, where ``start`` is given, at the weights of
-    that bundle, its vocabulary and sharing kept.
+def train_recipe(config: Path, data: Path, source: Path | None, output: Path) -> None:
+    """Trains through the recipe's stages, or goes on where an earlier run stopped.
 
     Raises:
         ValueError: the recipe or a data file breaks a rule.
@@ -33,9 +27,10 @@ def train_recipe(
     recipe = load_recipe(config)
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(1)
-    tokenizer = _tokenizer(start or pretrained.find(source))
-    model = _model(recipe.dropout, tokenizer.get_vocab_size(), start or pretrained.find(source))
-    rows = sharing.equal_rows(model.words.weight.detach()) if start else None
+    folder = pretrained.find(source)
+    tokenizer = _tokenizer(folder)
+    model = SentimentEncoder(EncoderSizes(), dropout=recipe.dropout, sparse_embedding=True)
+    load_pretrained(model, folder)
     sets = _quick_sets(data)
     trainer = Trainer(
         model,
@@ -43,7 +38,7 @@ def train_recipe(
         output,
         seed=recipe.seed,
         evaluate=lambda found: {k: quick(found, tokenizer, rows) for k, rows in sets.items()},
-        shared_rows=swaps.shared_rows(tokenizer) if rows is None else rows,
+        shared_rows=swaps.shared_rows(tokenizer),
     )
     trainer.resume()
     names = {name for stage in recipe.stages for name in stage.mix} - {"written"}
@@ -51,55 +46,24 @@ def train_recipe(
 
 
 def export_run(
-    config: Path,
-    run: Path,
-    data: Path,
-    source: Path | None,
-    output: Path,
-    version: str,
-    start: Path | None = None,
+    config: Path, run: Path, data: Path, source: Path | None, output: Path, version: str
 ) -> dict[str, Any]:
     """Makes the bundle of a run's averaged weights; figures also go to ``run/metrics.json``.
-    ``start`` is the bundle the run began at, if it did; "start" in the recipe's soup is that
-    bundle's own weights.
 
     Raises:
         FileNotFoundError: a stage of the recipe's soup has not ended yet.
     """
-    tokenizer = _tokenizer(start or pretrained.find(source))
-    states = [_state(name, run, start) for name in load_recipe(config).soup]
-    arrays = {key: value.numpy() for key, value in mean(states).items()}
-    if start is None:
-        table = torch.from_numpy(arrays["words.weight"])
-        sharing.spread(table, swaps.shared_rows(tokenizer))
-        arrays["words.weight"] = swaps.join(tokenizer, table.numpy())
+    tokenizer = _tokenizer(pretrained.find(source))
+    names = load_recipe(config).soup
+    state = mean([torch.load(run / f"stage-{name}.pt", weights_only=True) for name in names])
+    sharing.spread(state["words.weight"], swaps.shared_rows(tokenizer))
+    arrays = {key: value.numpy() for key, value in state.items()}
+    arrays["words.weight"] = swaps.join(tokenizer, arrays["words.weight"])
     joined = run / "tokenizer.json"
     tokenizer.save(str(joined), pretty=False)
     figures = export(arrays, joined, data, output, version)
     save_metrics(figures, run / "metrics.json")
     return figures
-
-
-def _state(name: str, run: Path, start: Path | None) -> dict[str, Tensor]:
-    if name == START and start is not None:
-        return _weights(start)
-    found: dict[str, Tensor] = torch.load(run / f"stage-{name}.pt", weights_only=True)
-    return found
-
-
-def _weights(bundle: Path) -> dict[str, Tensor]:
-    stored = read_weights(bundle / "model.onnx")
-    return {name: torch.from_numpy(value.copy()) for name, value in stored.items()}
-
-
-def _model(dropout: float, vocabulary: int, folder: Path) -> SentimentEncoder:
-    sizes = EncoderSizes(vocabulary=vocabulary)
-    model = SentimentEncoder(sizes, dropout=dropout, sparse_embedding=True)
-    if (folder / "model.onnx").is_file():
-        model.load_state_dict(_weights(folder))
-    else:
-        load_pretrained(model, folder)
-    return model
 
 
 def _tokenizer(folder: Path) -> Tokenizer:

@@ -17,14 +17,6 @@ def table(rows: Sequence[Sequence[int]], vocabulary: int) -> list[int]:
     return result
 
 
-def equal_rows(weight: Tensor) -> list[list[int]]:
-    """Token ids whose vectors are equal, group by group: the sharing that a table was made with."""
-    found: dict[bytes, list[int]] = {}
-    for token, vector in enumerate(weight.numpy()):
-        found.setdefault(vector.tobytes(), []).append(token)
-    return [group for group in found.values() if len(group) > 1]
-
-
 @torch.no_grad()
 def merge(weight: Tensor, rows: Sequence[Sequence[int]]) -> None:
     """Gives every member of a group the mean of the group's vectors; weight is

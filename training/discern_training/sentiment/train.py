@@ -148,8 +148,6 @@ class Trainer:
         fresh = (self.progress.epoch, self.progress.step) == (0, 0)
         if index and fresh:
             self._begin(stage)
-        if stage.dropout is not None:
-            self.model.set_dropout(stage.dropout)
         stepper = Stepper(self.model, stage, pool)
         if not fresh:
             for name, state in self._optimizer_state.items():
