@@ -153,7 +153,7 @@ def _open_engine(threads: int) -> Any:
     cv2.putText(canary, "OK", (40, 48), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
     if not getattr(engine(canary), "txts", None):
         raise MissingExtra("The installed rapidocr package reads no text; install it anew.")
-    _prepare_in_one_pass(engine.text_det, cv2)
+    _prepare_plane_by_plane(engine.text_det, cv2)
     _keep_memory(engine.text_det, threads)
     return engine
 
@@ -168,21 +168,25 @@ def _keep_memory(finder: Any, threads: int) -> None:
     finder.session = lambda tensor: session.run({name: tensor})[0]
 
 
-def _prepare_in_one_pass(finder: Any, cv2: Any) -> None:
-    """Lets OpenCV make the line finder's input of a picture; the package does it in six passes,
-    two of them in float64."""
-    mean, std = (
-        np.asarray(given or [0.5] * 3, dtype=np.float64) for given in (finder.mean, finder.std)
-    )
-    if not (std == std[0]).all():  # one scale is all that OpenCV knows
-        return
+def _prepare_plane_by_plane(finder: Any, cv2: Any) -> None:
+    """Makes the line finder's input in two passes over each color's plane; the package makes six
+    over all of them at once, two in float64."""
+    half = [0.5] * 3
+    factors = 1 / (255 * np.asarray(finder.std or half))
+    offsets = np.asarray(finder.mean or half) / np.asarray(finder.std or half)
     resize = finder.get_preprocess().resize
 
     def prepare(image: Any) -> Any:
         resized = resize(image)
         if resized is None:
             return None
-        return cv2.dnn.blobFromImage(resized, 1 / (255 * std[0]), mean=tuple(255 * mean))
+        tensor = np.empty((1, 3, *resized.shape[:2]), dtype=np.float32)
+        for plane, values, factor, offset in zip(
+            tensor[0], cv2.split(resized), factors, offsets, strict=True
+        ):
+            np.multiply(values, np.float32(factor), out=plane, dtype=np.float32)
+            plane -= np.float32(offset)
+        return tensor
 
     finder.get_preprocess = lambda: prepare
 
