@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -39,3 +40,35 @@ def test_pictures_read_at_once_keep_their_own_words_and_no_more_copies_are_made_
         assert list(pool.map(read, signs)) == words
     assert reader.loaded
     assert len(reader._idle) == 2
+
+
+def page(lines: int, size: int) -> OpenedImage:
+    image = Image.new("RGB", (1_000, 40 + 2 * size * lines), (250, 246, 240))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=size)
+    for number in range(lines):
+        text = f"Line {number}: the harbor opens at {number + 5} in the morning"
+        draw.text((30 + 5 * number, 20 + 2 * size * number), text[: 20 + 3 * number], "navy", font)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return open_image(file.getvalue())
+
+
+@pytest.mark.parametrize(("lines", "size"), [(1, 48), (6, 28), (12, 18), (9, 12)])
+def test_the_same_lines_are_found_and_read_as_by_the_package_left_as_it_is(
+    lines: int, size: int
+) -> None:
+    from rapidocr import RapidOCR
+
+    image = page(lines, size)
+    plain = RapidOCR(
+        params={
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 1_280,
+            "Global.log_level": "critical",
+        }
+    )(np.ascontiguousarray(image.pixels[:, :, ::-1]))
+    found = TextReader().read(image)
+    assert len(found.lines) == lines
+    assert [line.text for line in found.lines] == [text.strip() for text in plain.txts]
+    for line, box in zip(found.lines, plain.boxes, strict=True):
+        assert np.abs(np.asarray(line.quad) - box).max() <= 2

@@ -12,13 +12,19 @@ import numpy as np
 
 from discern.catalog.manifest import Bundle
 from discern.engine.interface import ModelInfo
+from discern.engine.opened import opened_lately
 from discern.engine.options import EngineOptions
 from discern.errors import DeadlineExceeded, DiscernError, Overloaded
 from discern.inference.contract import BatcherStats, BatchRecord
 from discern.inference.machine import available_cpus
-from discern.vision.contract import TEXT_TASK, DetectionResult, OpenedImage, TextResult
+from discern.vision.contract import (
+    TEXT_TASK,
+    WORKING_SIDE,
+    DetectionResult,
+    OpenedImage,
+    TextResult,
+)
 from discern.vision.detect import load_bundle_detector
-from discern.vision.images import open_image
 from discern.vision.read_text import TextReader
 
 MAX_WAITING: Final = 64
@@ -123,7 +129,7 @@ class LoadedDetector:
         arrived = time.monotonic()
         with self._turns.turn(deadline):
             started = time.monotonic()
-            opened = open_image(image, max_side=self._detector.working_side)
+            opened = opened_lately.open(image, max_side=self._detector.working_side)
             [result] = self._detector.detect([opened], threshold=threshold)
         if self._observe is not None:
             manifest = self.bundle.manifest
@@ -162,7 +168,7 @@ class PictureReader:
             MissingExtra: the ``vision`` extra is not installed.
             DiscernError: as :meth:`LoadedDetector.detect`.
         """
-        opened = open_image(image)
+        opened = opened_lately.open(image, max_side=WORKING_SIDE)
         with self._turns.turn(deadline):
             return self.reader.read(opened)
 

@@ -52,7 +52,7 @@ NANODET: Final = Family(
 )
 FASTESTDET: Final = Family(
     "fastestdet",
-    Preparation("stretch", "bgr", "antialias", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
+    Preparation("stretch", "bgr", "smooth", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
     decode_fastestdet,
     0.45,
     False,
@@ -64,7 +64,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
 _CHOICES: Final = {
     "fit": ("stretch", "letterbox"),
     "color": ("rgb", "bgr"),
-    "resample": ("linear", "antialias"),
+    "resample": ("linear", "smooth", "antialias"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
@@ -25,12 +26,14 @@ class Preparation:
     ``stretch`` fills the input without keeping proportions; ``letterbox`` keeps them, with the
     picture at the top left and the value ``pad`` in the rest. Channels come in the order
     ``color``; each is ``(value - mean) / std`` of values from 0 to 255. ``linear`` samples the
-    four nearest pixels, as OpenCV does for the models trained so; ``antialias`` averages all.
+    four nearest pixels, as OpenCV does for the models trained so; ``antialias`` averages all;
+    ``smooth`` samples four of a slightly blurred picture, which comes close to the latter in a
+    fifth of its time.
     """
 
     fit: Literal["stretch", "letterbox"]
     color: Literal["rgb", "bgr"]
-    resample: Literal["linear", "antialias"] = "linear"
+    resample: Literal["linear", "smooth", "antialias"] = "linear"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     pad: int = 114
@@ -63,25 +66,30 @@ def prepare(
         ratio = min(height / rows, width / columns)
         new_width, new_height = max(1, int(columns * ratio)), max(1, int(rows * ratio))
     canvas = np.empty((3, height, width), dtype=np.float32) if out is None else out
-    if (new_width, new_height) != (width, height):
-        canvas[:] = how.pad
-    resized = _resize(image.pixels, new_width, new_height, how.resample)
-    channels = resized if how.color == "rgb" else resized[:, :, ::-1]
-    canvas[:, :new_height, :new_width] = channels.transpose(2, 0, 1)
-    _normalize(canvas, how)
+    padded = (new_width, new_height) != (width, height)
+    planes = _planes(_resize(image.pixels, new_width, new_height, how.resample))
+    for plane, values, mean, std in zip(
+        canvas, planes if how.color == "rgb" else planes[::-1], how.mean, how.std, strict=True
+    ):
+        if padded:
+            plane[:] = (how.pad - mean) / std
+        part = plane[:new_height, :new_width]
+        # Plane by plane: an array of three numbers spread over the planes is slower.
+        np.multiply(values, np.float32(1.0 / std), out=part, dtype=np.float32)
+        if mean:
+            part -= np.float32(mean / std)
     placement = Placement(
         image.width / new_width, image.height / new_height, image.width, image.height
     )
     return canvas, placement
 
 
-def _normalize(canvas: Tensor, how: Preparation) -> None:
-    # Plane by plane and in place: an array of three numbers spread over the planes is slower.
-    for plane, mean, std in zip(canvas, how.mean, how.std, strict=True):
-        if mean:
-            plane -= np.float32(mean)
-        if std != 1.0:
-            plane *= np.float32(1.0 / std)
+def _planes(pixels: npt.NDArray[np.uint8]) -> Sequence[npt.NDArray[np.uint8]]:
+    opencv = _opencv()
+    if opencv is None:
+        return [pixels[:, :, color] for color in range(3)]
+    planes: Sequence[npt.NDArray[np.uint8]] = opencv.split(pixels)
+    return planes
 
 
 def _resize(
@@ -90,8 +98,13 @@ def _resize(
     rows, columns = pixels.shape[:2]
     if (rows, columns) == (height, width):
         return pixels
-    if resample == "linear" and max(rows / height, columns / width) <= MAX_LINEAR_REDUCTION:
-        return _sample_linear(pixels, width, height)
+    if max(rows / height, columns / width) <= MAX_LINEAR_REDUCTION:
+        if resample == "linear":
+            return _sample_linear(pixels, width, height)
+        if resample == "smooth" and (opencv := _opencv()) is not None:
+            blurred = opencv.GaussianBlur(pixels, (3, 3), 0)
+            found: npt.NDArray[np.uint8] = opencv.resize(blurred, (width, height))
+            return found
     smaller = Image.fromarray(pixels).resize(
         (width, height), Image.Resampling.BILINEAR, reducing_gap=3.0
     )

@@ -26,6 +26,8 @@ def suppress(
     """
     places, classes, scores = _ranked(found.scores, threshold, every_class)
     boxes = found.boxes[places]
+    if len(boxes) < 2:
+        return boxes[:limit], scores[:limit], classes[:limit]
     same = classes[:, None] == classes[None, :]
     rivals = np.triu(same & (overlaps(boxes) > max_overlap), k=1)
     alive = np.ones(len(boxes), dtype=bool)
