@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final
 
 from discern.errors import InvalidInput
 from discern.recommendations.contract import (
@@ -16,12 +16,28 @@ from discern.recommendations.contract import (
     RecommendationRequest,
 )
 
-T = TypeVar("T")
+
+def _defaults(plain: Any) -> dict[str, Any]:
+    return {field.name: getattr(plain, field.name) for field in fields(plain)}
+
+
+def _told(given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, default in defaults.items()
+        if (value := getattr(given, name)) != default
+    }
 
 
 def request_to_dict(request: RecommendationRequest) -> dict[str, Any]:
-    """The inverse of :func:`request_from_dict`."""
-    return asdict(request)
+    """The inverse of :func:`request_from_dict`; says nothing of what is as it is by default, which
+    is most of a history."""
+    data = _told(request, _REQUEST)
+    if request.history:
+        data["history"] = [_told(event, _EVENT) for event in request.history]
+    if "filters" in data:
+        data["filters"] = filters_to_dict(request.filters)
+    return data
 
 
 def request_from_dict(data: Mapping[str, Any]) -> RecommendationRequest:
@@ -44,6 +60,11 @@ def request_from_dict(data: Mapping[str, Any]) -> RecommendationRequest:
         if isinstance(value, bool) or not isinstance(value, allowed):
             raise InvalidInput(f"'{name}' must be a number.", field=name)
     return RecommendationRequest(history=events, filters=filters, **rest)
+
+
+def filters_to_dict(filters: Filters) -> dict[str, Any]:
+    """The inverse of :func:`filters_from_dict`, again without the defaults."""
+    return _told(filters, _FILTERS)
 
 
 def filters_from_dict(data: Mapping[str, Any]) -> Filters:
@@ -71,7 +92,18 @@ def list_to_dict(found: RecommendationList) -> dict[str, Any]:
     """``{"model": {name, version}, "items": [...]}``."""
     return {
         "model": {"name": found.model_name, "version": found.model_version},
-        "items": [asdict(item) for item in found.items],
+        "items": [
+            {
+                "content": item.content,
+                "score": item.score,
+                "reason": {
+                    "kind": item.reason.kind,
+                    "content": item.reason.content,
+                    "category": item.reason.category,
+                },
+            }
+            for item in found.items
+        ],
     }
 
 
@@ -92,26 +124,29 @@ def list_from_dict(data: Mapping[str, Any]) -> RecommendationList:
     return RecommendationList(items, str(data["model"]["name"]), str(data["model"]["version"]))
 
 
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
+    "person": (str,),
+    "content": (str,),
+    "liked": (bool,),
+    "disliked": (bool,),
+    "view_time": (int, float),
+    "at": (int, float),
+}
+_ABSENT: Final = object()
+_REQUEST: Final = _defaults(RecommendationRequest())
+_FILTERS: Final = _defaults(Filters())
+_EVENT: Final = _defaults(Interaction("", "")) | {"person": _ABSENT, "content": _ABSENT}
+
+
 def _event(data: object, place: int) -> Interaction:
-    field = f"history[{place}]"
     if not isinstance(data, Mapping):
-        raise InvalidInput(f"'{field}' must be an object.", field=field)
-    kinds: dict[str, tuple[type, ...]] = {
-        "person": (str,),
-        "content": (str,),
-        "liked": (bool,),
-        "disliked": (bool,),
-        "view_time": (int, float),
-        "at": (int, float),
-    }
+        raise InvalidInput(f"'history[{place}]' must be an object.", field=f"history[{place}]")
     for name, value in data.items():
-        if name not in kinds or not isinstance(value, kinds[name]):
-            raise InvalidInput(f"'{field}.{name}' is not as it must be.", field=f"{field}.{name}")
-    return _made(lambda: Interaction(**data), field)
-
-
-def _made(make: Callable[[], T], field: str) -> T:
+        if name not in _KINDS or not isinstance(value, _KINDS[name]):
+            field = f"history[{place}].{name}"
+            raise InvalidInput(f"'{field}' is not as it must be.", field=field)
     try:
-        return make()
+        return Interaction(**data)
     except TypeError as error:
+        field = f"history[{place}]"
         raise InvalidInput(f"'{field}' lacks a field: {error}.", field=field) from error

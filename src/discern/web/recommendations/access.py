@@ -70,5 +70,4 @@ def person_of(request: Request) -> Person:
             raise InvalidInput("'person' is missing.", field="person")
         return own_person(request)
     check_may_name(request, named)
-    # Made at the first list already: what was shown to somebody is known of them.
-    return Person.objects.get_or_create(external_id=check_id(named, field="person"))[0]
+    return services.person_at_first_sight(external_id=check_id(named, field="person"))

@@ -23,7 +23,13 @@ from discern.recommendations.contract import (
 )
 from discern.web.engine import get_engine
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
-from discern.web.recommendations.services import contents_by_id, history_of, labels_by_id
+from discern.web.recommendations.services import (
+    Label,
+    contents_by_id,
+    history_of,
+    labels_by_id,
+    note_impression,
+)
 
 PRECOMPUTED_LENGTH: Final = 50
 ARM_OPTIONS: Final = frozenset({"diversity", "exploration"})
@@ -33,7 +39,7 @@ ARM_OPTIONS: Final = frozenset({"diversity", "exploration"})
 class Shown:
     """A list as a page shows it. ``source`` is ``model``, ``precomputed`` or ``newest``."""
 
-    lines: list[tuple[Content, Recommendation, str]]
+    lines: list[tuple[Label, Recommendation, str]]
     source: str
     model_name: str
     model_version: str
@@ -134,7 +140,7 @@ def compare_arms(*, experiment: str) -> list[dict[str, Any]]:
     ]
 
 
-def why(reason: Reason, titles: Mapping[str, Content], liked: Collection[str] = ()) -> str:
+def why(reason: Reason, titles: Mapping[str, Label | Content], liked: Collection[str] = ()) -> str:
     """The reason as a person would say it; what is not among the ``liked`` was only read."""
     if reason.kind in ("because", "similar") and reason.content is not None:
         known = titles.get(reason.content)
@@ -166,14 +172,16 @@ def _shown(
     ]
     impression = None
     if person is not None:
-        impression = Impression.objects.create(
+        row = Impression(
             person=person,
             experiment=experiment if arm else "",
             arm=arm,
             contents=[content.external_id for content, _, _ in lines],
             model_name=found.model_name,
             model_version=found.model_version,
-        ).pk
+        )
+        note_impression(row)
+        impression = row.pk
     return Shown(lines, source, found.model_name, found.model_version, arm, impression)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -115,10 +116,32 @@ def contents_by_id(external_ids: Sequence[str]) -> dict[str, Content]:
     }
 
 
-def labels_by_id(external_ids: Sequence[str]) -> dict[str, Content]:
-    """The same without their texts, which a list does not show."""
-    wanted = Content.objects.filter(external_id__in=external_ids)
-    return {row.external_id: row for row in wanted.only("external_id", "title", "category", "tags")}
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a list shows of a content."""
+
+    external_id: str
+    title: str
+    category: str
+    tags: list[str]
+
+    def __str__(self) -> str:
+        return self.title or self.external_id
+
+
+def labels_by_id(external_ids: Collection[str]) -> dict[str, Label]:
+    """What a list shows of contents, by their ids, in one query."""
+    wanted = list(dict.fromkeys(external_ids))
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_LABELS.format(", ".join(["%s"] * len(wanted))), wanted)
+        return {name: Label(name, *rest, orjson.loads(tags)) for name, *rest, tags in cursor}
+
+
+_LABELS: Final = (
+    "SELECT external_id, title, category, tags FROM recommend_content WHERE external_id IN ({})"
+)
 
 
 def person_of_account(*, account: User) -> Person:
@@ -127,6 +150,38 @@ def person_of_account(*, account: User) -> Person:
         account=account, defaults={"external_id": f"account-{account.pk}"}
     )
     return person
+
+
+def person_at_first_sight(*, external_id: str) -> Person:
+    """The person of that id, made if there is none: what was shown to somebody is known of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PERSON, [external_id])
+        row = cursor.fetchone()
+    if row is None:
+        return Person.objects.get_or_create(external_id=external_id)[0]
+    return Person.from_db(connection.alias, ("id", "external_id", "account_id"), row)
+
+
+_PERSON: Final = (
+    "SELECT id, external_id, account_id FROM recommend_person WHERE external_id = %s"
+)
+
+
+def note_impression(impression: Impression) -> None:
+    """Stores a list that was shown."""
+    fields = Impression._meta.concrete_fields
+    values = [
+        field.get_db_prep_save(getattr(impression, field.attname), connection) for field in fields
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_impression_sql(), values)
+
+
+@lru_cache(maxsize=1)
+def _impression_sql() -> str:
+    columns = [field.column for field in Impression._meta.concrete_fields]
+    marks = ", ".join(["%s"] * len(columns))
+    return f"INSERT INTO {Impression._meta.db_table} ({', '.join(columns)}) VALUES ({marks})"
 
 
 def person_named(external_id: str) -> Person:
