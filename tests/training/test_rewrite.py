@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from click.testing import CliRunner
+from discern_training.sentiment import swaps
 from discern_training.sentiment.__main__ import main
 from discern_training.sentiment.bundle import renew_manifest
 from discern_training.sentiment.graph import build
@@ -22,6 +23,7 @@ from discern_training.sentiment.weights import read_kind, read_weights
 from discern.catalog.manifest import load_bundle, verify
 from discern.errors import BundleInvalid
 
+JOINING = swaps._joining()
 TEXTS = [
     "The parcel came a day early and the box was spotless.",
     "Where is my invoice for March?",
@@ -100,3 +102,21 @@ def test_only_products_with_fixed_ranges_round_their_weights_anew(
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["optimize", str(tmp_path)])
     assert isinstance(result.exception, BundleInvalid)
+
+
+def test_widening_lets_a_new_word_share_and_leaves_texts_without_it_as_they_were(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Scorer(shipped)
+    monkeypatch.setattr(swaps, "_joining", lambda: [*JOINING, ("zyxwvut", "names")])
+    output = tmp_path / "wide"
+    result = CliRunner().invoke(main, ["widen", str(shipped), "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    verify(load_bundle(output))
+    after = Scorer(output)
+    named = [f"I met {name} at the bad, bad station." for name in ("James", "Zyxwvut")]
+    assert not np.allclose(*before.probabilities(named), atol=1e-6)
+    assert np.array_equal(*after.probabilities(named))
+    assert np.allclose(before.probabilities(TEXTS), after.probabilities(TEXTS), atol=0.02)
+    again = CliRunner().invoke(main, ["widen", str(shipped), "--output", str(output)])
+    assert isinstance(again.exception, FileExistsError)

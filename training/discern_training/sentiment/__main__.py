@@ -80,6 +80,27 @@ def optimize(bundle: Path, data_dir: Path | None, version: str | None) -> None:
 
 
 @main.command()
+@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), required=True,
+              help="A new folder for the bundle.")  # fmt: skip
+@click.option("--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder with the public sets the card lists: measures the bundle anew and "
+              "writes card and manifest. Without it both keep the figures they have.")  # fmt: skip
+@click.option("--version", help="The bundle's new version.")
+def widen(bundle: Path, output: Path, data_dir: Path | None, version: str | None) -> None:
+    """Let all words of the present lexicon share their group's embedding in a bundle.
+
+    No training. The graph is written anew too, as `optimize` does.
+    """
+    from discern_training.sentiment.widen import widen
+
+    figures = widen(bundle, output, data=data_dir, version=version)
+    click.echo(f"{output}: every word of the lexicon shares its group's embedding.")
+    for name, item in (figures["quality"] if figures else {}).items():
+        click.echo(f"{name}: {item}")
+
+
+@main.command()
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               required=True, help="CSV (or .csv.gz), UTF-8, first row: text,label.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), required=True,

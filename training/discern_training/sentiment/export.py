@@ -20,7 +20,13 @@ from discern_training.sentiment.data import LABELS, load_set, read_csv, split
 from discern_training.sentiment.graph import build
 from discern_training.sentiment.ranges import calibration_texts, channel_steps
 from discern_training.sentiment.score import Scorer
-from discern_training.sentiment.spread import Spread, equity_corpus, measure, own_sentences
+from discern_training.sentiment.spread import (
+    Spread,
+    equity_corpus,
+    judged_sentences,
+    measure,
+    own_sentences,
+)
 
 Rows = list[tuple[str, int]]
 State = Mapping[str, NDArray[Any]]
@@ -176,6 +182,7 @@ def describe(state: State, data: Path, folder: Path, fields: Mapping[str, Any]) 
     sets = evaluation_sets(data)
     figures = {name: quality(scorer, rows) for name, (_, rows) in sets.items()}
     spreads = measure(own_sentences(), scorer.probabilities)
+    spreads += measure(judged_sentences(), scorer.probabilities)
     spreads += measure(equity_corpus(data / "equity_evaluation_corpus.csv"), scorer.probabilities)
     speeds: dict[str, dict[str, Any]] = {
         f"tokens_{count}": speed(scorer, count) for count in (20, 150)

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from discern_training.sentiment.products import KINDS, MICROSOFT, Floats, Products
 
 HEAD_WIDTH: Final = 32
+ROWS: Final = "words.row"
 
 
 class Graph:
@@ -85,13 +86,11 @@ def build(
 def _embeddings(graph: Graph, state: Mapping[str, NDArray[Any]], byte_table: bool) -> str:
     table = state["words.weight"].astype(np.float32)
     if byte_table:
-        scale = np.maximum(np.abs(table).max(1, keepdims=True), 1e-8) / 127
-        codes = np.round(table / scale).astype(np.int8)
-        found = graph.add("Gather", graph.constant("words.codes", codes), "input_ids")
+        stored = byte_rows(table)
+        rows = graph.add("Gather", graph.constant(ROWS, stored[ROWS]), "input_ids")
+        found = graph.add("Gather", graph.constant("words.codes", stored["words.codes"]), rows)
         words = graph.add("Cast", found, to=TensorProto.FLOAT)
-        scales = graph.add(
-            "Gather", graph.constant("words.scale", scale.astype(np.float32)), "input_ids"
-        )
+        scales = graph.add("Gather", graph.constant("words.scale", stored["words.scale"]), rows)
         words = graph.add("Mul", words, scales)
     else:
         words = graph.add("Gather", graph.constant("words.weight", table), "input_ids")
@@ -100,6 +99,25 @@ def _embeddings(graph: Graph, state: Mapping[str, NDArray[Any]], byte_table: boo
     positions = graph.constant("positions.weight", state["positions.weight"].astype(np.float32))
     places = graph.add("Slice", positions, zero, size, zero)
     return _norm(graph, state, "embedding_norm", graph.add("Add", words, places))
+
+
+def byte_rows(table: Floats) -> dict[str, NDArray[Any]]:
+    """A word table, float32 [tokens, width], in 8 bits: the row of each token, int32 [tokens], and
+    the different rows there are with a scale for each, int8 [rows, width] and float32 [rows, 1].
+
+    Words that share an embedding share a row, so thousands of them take no more room than one.
+    """
+    scale = np.maximum(np.abs(table).max(1, keepdims=True), 1e-8) / 127
+    codes = np.round(table / scale).astype(np.int8)
+    _, first, rows = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    return {
+        ROWS: places[rows.reshape(-1)].astype(np.int32),
+        "words.codes": codes[first[order]],
+        "words.scale": scale[first[order]].astype(np.float32),
+    }
 
 
 def _norm(graph: Graph, state: Mapping[str, NDArray[Any]], name: str, x: str) -> str:

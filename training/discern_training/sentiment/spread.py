@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from discern_training.sentiment.swaps import home
+from discern_training.sentiment.swaps import home, listed
 
 Probabilities = Callable[[Sequence[str]], NDArray[np.float32]]
 _WORDS = Path(__file__).parent / "lexicon" / "spread.toml"
+_JUDGE = Path(__file__).parent / "lexicon" / "judge.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,21 @@ def own_sentences() -> Iterator[tuple[str, str, list[str]]]:
             if table["unseen"]:
                 more = [sentence.replace("{}", word) for word in table["unseen"]]
                 yield f"{group}, with unseen words", sentence, texts + more
+
+
+def judged_sentences() -> Iterator[tuple[str, str, list[str]]]:
+    """The same of the list written before the lexicon was last widened: each of its groups, and
+    the words of the group that the lexicon holds by themselves."""
+    for part, table in tomllib.loads(_JUDGE.read_text(encoding="utf-8")).items():
+        sentences = table.pop("sentences")
+        for group, words in table.items():
+            title = "judge, " + (part if part == group else f"{part}: {group.replace('_', ' ')}")
+            held = [word for word in words if listed(word)]
+            for sentence in sentences:
+                yield title, sentence, [sentence.replace("{}", word) for word in words]
+                if len(held) < len(words):
+                    texts = [sentence.replace("{}", word) for word in held]
+                    yield f"{title}, listed words", sentence, texts
 
 
 def equity_corpus(path: Path) -> Iterator[tuple[str, str, list[str]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -132,7 +133,7 @@ def join(tokenizer: Tokenizer, table: NDArray[np.float32]) -> NDArray[np.float32
     for word, group in _joining():
         spelled = tokenizer.normalizer.normalize_str(word)
         ids = tokenizer.encode(spelled, add_special_tokens=False).ids
-        if len(ids) == 1:
+        if len(ids) == 1 and tokenizer.id_to_token(ids[0]) == spelled:
             table[ids[0]] = table[first[group]]
         else:
             added.setdefault(spelled, first[group])
@@ -141,6 +142,23 @@ def join(tokenizer: Tokenizer, table: NDArray[np.float32]) -> NDArray[np.float32
     if tokenizer.get_vocab_size() != len(rows):
         raise ValueError(f"{tokenizer.get_vocab_size()} tokens, but {len(rows)} rows")
     return rows
+
+
+def listed(word: str) -> bool:
+    """Whether a word, or what follows its title ("Mr. Smith"), shares its group's embedding."""
+    plain = re.sub(r"^(?:mrs?|ms|dr)\. ", "", word.lower())
+    return _folded(plain) in _listed()
+
+
+def _folded(word: str) -> str:
+    """Without accents, as the tokenizer reads it."""
+    letters = unicodedata.normalize("NFD", word.lower())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+@cache
+def _listed() -> frozenset[str]:
+    return frozenset(_folded(word) for word, _ in _joining())
 
 
 def _joining() -> list[tuple[str, str]]:

@@ -36,6 +36,8 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
         elif "." in name and name.endswith((".weight", ".bias")):
             linear = value.ndim == 2 and name.startswith("layers.")
             result[name] = np.ascontiguousarray(value.T if linear else value, dtype=np.float32)
+    if "words.row" in stored and "words.weight" in result:  # tokens that share a row have its copy
+        result["words.weight"] = result["words.weight"][stored["words.row"]]
     if "words.weight" not in result or "head.weight" not in result:
         raise ValueError(f"{path.name} does not hold a sentiment network's weights")
     return result
