@@ -9,26 +9,51 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-P = ParamSpec("P")
-T = TypeVar("T")
-_Task = tuple[Future[Any], Callable[[], Any]]
+Task = Callable[[], None]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker with :class:`WarmThreads`."""
+    """gunicorn's threaded worker with :class:`WarmThreads`, and without a future, whose locks and
+    callbacks nobody needs, for each request."""
 
-    def get_thread_pool(self) -> Executor:
+    def get_thread_pool(self) -> WarmThreads:
         """What gunicorn asks for once, when the process starts."""
         return WarmThreads(self.cfg.threads)
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Has a connection's next request answered by a thread."""
+        self.tpool.do(partial(self._answer, conn))
 
-class WarmThreads(Executor):
+    def _answer(self, conn: Any) -> None:
+        try:
+            ended = _Ended(self.handle(conn))
+        except BaseException as error:
+            ended = _Ended(error=error)
+        self.method_queue.defer(self.finish_request, conn, ended)
+
+
+class _Ended:
+    """The part of a done future that gunicorn asks."""
+
+    def __init__(self, result: Any = None, error: BaseException | None = None) -> None:
+        self._result = result
+        self._error = error
+
+    def cancelled(self) -> bool:
+        return False
+
+    def result(self) -> Any:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+class WarmThreads:
     """At most ``most`` threads, started when none is idle; what finds none waits in order.
 
     They are daemons: a server that has waited out its grace period leaves them behind.
@@ -39,7 +64,7 @@ class WarmThreads(Executor):
         self._lock = threading.Lock()
         self._idle: list[_Thread] = []
         self._all: list[_Thread] = []
-        self._waiting: deque[_Task] = deque()
+        self._waiting: deque[Task] = deque()
         self._closed = False
 
     @property
@@ -48,14 +73,12 @@ class WarmThreads(Executor):
         with self._lock:
             return len(self._idle)
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """See :meth:`concurrent.futures.Executor.submit`.
+    def do(self, task: Task) -> None:
+        """Has a thread call ``task``, which must not raise.
 
         Raises:
             RuntimeError: after :meth:`shutdown`.
         """
-        future: Future[T] = Future()
-        task = (future, partial(fn, *args, **kwargs))
         with self._lock:
             if self._closed:
                 raise RuntimeError("These threads have been told to end.")
@@ -66,20 +89,17 @@ class WarmThreads(Executor):
                 self._all[-1].start()
             else:
                 self._waiting.append(task)
-        return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self, wait: bool = True) -> None:
         """Takes nothing new; every thread ends once nothing waits."""
         with self._lock:
             self._closed = True
-            while cancel_futures and self._waiting:
-                self._waiting.popleft()[0].cancel()
             while self._idle:
                 self._idle.pop().give(None)
         for thread in self._all if wait else ():
             thread.join()
 
-    def _next(self, thread: _Thread) -> _Task | None:
+    def _next(self, thread: _Thread) -> Task | None:
         """What the thread is to do next, or None: it ends."""
         with self._lock:
             if self._waiting:
@@ -91,19 +111,19 @@ class WarmThreads(Executor):
 
 
 class _Thread(threading.Thread):
-    def __init__(self, pool: WarmThreads, first: _Task) -> None:
+    def __init__(self, pool: WarmThreads, first: Task) -> None:
         super().__init__(name="request", daemon=True)
         self._pool = pool
-        self._task: _Task | None = first
+        self._task: Task | None = first
         self._given = threading.Lock()
         self._given.acquire()
 
-    def give(self, task: _Task | None) -> None:
+    def give(self, task: Task | None) -> None:
         """Wakes the thread, which is idle."""
         self._task = task
         self._given.release()
 
-    def wait(self) -> _Task | None:
+    def wait(self) -> Task | None:
         """Rests until it is given something."""
         self._given.acquire()
         return self._task
@@ -111,13 +131,6 @@ class _Thread(threading.Thread):
     def run(self) -> None:
         task = self._task
         while task is not None:
-            future, work = task
-            if future.set_running_or_notify_cancel():
-                try:
-                    result = work()
-                except BaseException as error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(result)
+            task()
             self._task = task = None
             task = self._pool._next(self)
