@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -218,3 +218,106 @@ def test_bad_texts_do_not_leave_the_process() -> None:
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationInvalid):
         RemoteEngine(url)
+
+
+def test_an_answer_in_chunks_is_put_together_and_the_connection_goes_on() -> None:
+    data = json.dumps(GOOD).encode()
+    chunks = b"".join(b"%x;x=1\r\n%s\r\n" % (len(p), p) for p in (data[:7], data[7:]))
+    answer = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\nA: b\r\n\r\n"
+    )
+    with peer(lambda _: answer) as (made, engine):
+        for _ in range(3):
+            assert engine.analyze(["good"])[0].label == "positive"
+        assert made.connections == 1
+
+
+def test_an_answer_that_ends_with_its_connection_is_whole_and_the_next_one_asks_anew() -> None:
+    def answer(_: bytes) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + json.dumps(GOOD).encode()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(answer(_read(connection)))
+
+    threading.Thread(target=serve, daemon=True).start()
+    engine = RemoteEngine(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=20)
+    for _ in range(2):
+        assert engine.analyze(["good"])[0].label == "positive"
+    engine.close()
+    listener.close()
+
+
+def test_an_answer_cut_off_in_its_body_is_asked_for_again_and_then_unreachable() -> None:
+    whole = http(200, GOOD)
+
+    def serve() -> None:
+        for part in (whole[:-5], whole, whole[:-5], whole[:-5]):
+            connection, _ = listener.accept()
+            with connection:
+                _read(connection)
+                connection.sendall(part)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        engine = RemoteEngine(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=20)
+        assert engine.analyze(["good"])[0].label == "positive"
+        engine.close()
+        with pytest.raises(EngineUnreachable):
+            engine.analyze(["good"])
+        engine.close()
+
+
+def test_bytes_beyond_an_answer_are_not_taken_for_the_next_one() -> None:
+    other = {**GOOD, "model": {"name": "wrong", "version": "1"}}
+    with peer(lambda _: http(200, GOOD) + http(200, other)) as (made, engine):
+        for _ in range(2):
+            assert engine.analyze(["good"])[0].model_name == "words"
+        assert made.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000,
+    ],
+)
+def test_what_is_not_http_is_unreachable(answer: bytes) -> None:
+    with peer(lambda _: answer) as (_, engine), pytest.raises(EngineUnreachable):
+        engine.analyze(["good"], deadline_s=20)
+
+
+def test_a_server_that_sends_byte_after_byte_is_waited_for_no_longer_than_the_deadline() -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            _read(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        engine = RemoteEngine(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            engine.analyze(["good"], deadline_s=0.2)
+        assert time.monotonic() - started < 15
+        engine.close()
+
+
+@pytest.mark.parametrize("token", ["two\r\nlines", "naïve"])
+def test_a_token_that_cannot_be_sent_is_refused(token: str) -> None:
+    with pytest.raises(ConfigurationInvalid):
+        RemoteEngine("http://127.0.0.1:1", token=token)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-import urllib3
-
+from discern.engine.connections import AnswerLate, ConnectionLost, Connections
 from discern.engine.gathering import Gatherer
 from discern.engine.interface import ModelInfo
 from discern.engine.wire import DEADLINE_HEADER, sentiment_from_wire
@@ -29,7 +27,7 @@ from discern.recommendations.contract import (
     check_count,
     check_request,
 )
-from discern.recommendations.wire import list_from_dict, request_to_dict
+from discern.recommendations.wire import filters_to_dict, list_from_dict, request_to_dict
 from discern.text.contract import Sentiment, check_texts
 from discern.vision.contract import (
     DEFAULT_THRESHOLD,
@@ -58,26 +56,30 @@ class RemoteEngine:
         timeout_s: the longest wait for an answer where a call names no deadline.
 
     Raises:
-        ConfigurationInvalid: ``url`` is not an http address.
+        ConfigurationInvalid: ``url`` is not an http address, or ``token`` cannot be sent.
     """
 
     def __init__(
         self, url: str, *, token: str | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
     ) -> None:
-        parts = urllib3.util.parse_url(url)
-        if parts.scheme not in ("http", "https") or not parts.host:
-            raise ConfigurationInvalid(
-                f"'{url}' is not an address like http://127.0.0.1:8600.", field="url"
-            )
+        parts, port = _parts(url)
+        if token and not (token.isascii() and token.isprintable()):
+            raise ConfigurationInvalid("The token must be printable ASCII.", field="token")
         self._base = url.rstrip("/")
         self._timeout_s = timeout_s
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._headers = headers
-        self._path = (parts.path or "").rstrip("/")
-        self._address = f"{parts.scheme}://{parts.netloc}"
-        self._pool = urllib3.connection_from_url(self._address, maxsize=POOL_SIZE)
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        self._headers = (
+            "Content-Type: application/json\r\nAccept: application/json\r\n"
+            f"{authorization}{DEADLINE_HEADER}: "
+        )
+        self._path = parts.path.rstrip("/")
+        self._connections = Connections(
+            parts.hostname or "",
+            port,
+            secure=parts.scheme == "https",
+            most_idle=POOL_SIZE,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+        )
         self._gatherer = Gatherer(self._analyze)
 
     def analyze(
@@ -145,7 +147,7 @@ class RemoteEngine:
         body: dict[str, Any] = {
             "content": content,
             "n": check_count(n),
-            "filters": asdict(filters or Filters()),
+            "filters": filters_to_dict(filters or Filters()),
         }
         if model is not None:
             body["model"] = model
@@ -166,9 +168,7 @@ class RemoteEngine:
 
     def close(self) -> None:
         """Closes the connections; they open again if the engine is used."""
-        former = self._pool
-        self._pool = urllib3.connection_from_url(self._address, maxsize=POOL_SIZE)
-        former.close()
+        self._connections.close()
 
     def _call(self, method: str, path: str, body: Any, deadline_s: float | None) -> Any:
         return self._call_by(method, path, body, self._deadline(deadline_s))
@@ -177,60 +177,53 @@ class RemoteEngine:
         return time.monotonic() + (self._timeout_s if deadline_s is None else deadline_s)
 
     def _call_by(self, method: str, path: str, body: Any, deadline: float) -> Any:
-        if body is None or isinstance(body, bytes):
-            data = body
-        else:
-            data = json.dumps(body, ensure_ascii=False).encode()
-        try:
-            response = self._send(method, path, data, deadline)
-        except urllib3.exceptions.ReadTimeoutError:
-            raise DeadlineExceeded("The model server did not answer in time.") from None
-        except urllib3.exceptions.HTTPError as error:
-            raise EngineUnreachable(
-                f"The model server at {self._base} cannot be reached.", retry_after_s=RETRY_AFTER_S
-            ) from error
-        return _decode(response)
-
-    def _send(
-        self, method: str, path: str, data: bytes | None, deadline: float
-    ) -> urllib3.BaseHTTPResponse:
-        try:
-            return self._send_once(method, path, data, deadline)
-        except urllib3.exceptions.ProtocolError:
-            # A kept-alive connection that the server closed meanwhile looks like this. Every verb
-            # may be repeated without harm.
-            return self._send_once(method, path, data, deadline)
-
-    def _send_once(
-        self, method: str, path: str, data: bytes | None, deadline: float
-    ) -> urllib3.BaseHTTPResponse:
+        data = body if body is None or isinstance(body, bytes) else _encode(body).encode()
         left = deadline - time.monotonic()
         if left <= 0:
             raise DeadlineExceeded("The time for this request ran out before it was sent.")
-        return self._pool.urlopen(
-            method,
-            self._path + path,
-            body=data,
-            headers={**self._headers, DEADLINE_HEADER: f"{left:.3f}"},
-            timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, left), read=left + GRACE_S),
-            redirect=False,
-            retries=False,
-        )
+        headers = f"{self._headers}{left:.3f}\r\n"
+        try:
+            status, answer = self._connections.ask(
+                method, self._path + path, headers, data, deadline + GRACE_S
+            )
+        except AnswerLate:
+            raise DeadlineExceeded("The model server did not answer in time.") from None
+        except (OSError, ConnectionLost) as error:
+            raise EngineUnreachable(
+                f"The model server at {self._base} cannot be reached.", retry_after_s=RETRY_AFTER_S
+            ) from error
+        return _decode(status, answer)
 
 
-def _decode(response: urllib3.BaseHTTPResponse) -> Any:
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _parts(url: str) -> tuple[SplitResult, int]:
     try:
-        answer = json.loads(response.data)
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        raise _strange(f"status {response.status}") from None
-    if response.status == 200:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationInvalid(
+            f"'{url}' is not an address like http://127.0.0.1:8600.", field="url"
+        )
+    return parts, port
+
+
+def _decode(status: int, body: bytes) -> Any:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        raise _strange(f"status {status}") from None
+    if status == 200:
         return answer
     error = answer.get("error") if isinstance(answer, Mapping) else None
     if isinstance(error, Mapping):
         raise error_from_dict(error)
-    if response.status == 401:
+    if status == 401:
         raise Unauthorized("The model server refused the token.")
-    raise _strange(f"status {response.status}")
+    raise _strange(f"status {status}")
 
 
 def _read(answer: Any, reader: Callable[[Any], list[T]], expected: int | None = None) -> list[T]:

@@ -45,7 +45,7 @@ def options(environment: Environment) -> dict[str, Any]:
     bind = f"[{host}]:{environment.web_port}" if ":" in host else f"{host}:{environment.web_port}"
     return {
         "bind": bind,
-        "worker_class": "gthread",
+        "worker_class": "discern.web.threads.Worker",
         "workers": environment.web_processes,
         "threads": environment.web_threads,
         "worker_connections": 1_000,

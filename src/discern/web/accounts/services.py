@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 import os
@@ -11,12 +10,13 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import authenticate, login
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Model, Q
+from django.db.models.base import ModelState
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -160,8 +160,8 @@ class _KeptKeys:
         since, key = self._found.get(digest, (0.0, None))
         if key is None or time.monotonic() - since > KEPT_S:
             return None
-        own = copy.copy(key)
-        own.owner = copy.copy(key.owner)
+        own = _copied(key)
+        own.owner = _copied(key.owner)
         return own
 
     def put(self, digest: str, key: ApiKey) -> None:
@@ -174,6 +174,17 @@ class _KeptKeys:
 
 
 _kept = _KeptKeys()
+
+R = TypeVar("R", bound=Model)
+
+
+def _copied(row: R) -> R:
+    # copy.copy() goes the way of pickling, which takes five times as long.
+    own = row.__class__.__new__(row.__class__)
+    own.__dict__.update(row.__dict__)
+    own._state = ModelState()
+    own._state.db, own._state.adding = row._state.db, False
+    return own
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:

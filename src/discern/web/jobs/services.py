@@ -93,10 +93,8 @@ def _any_waiting(among: Sequence[Kind], now: datetime) -> bool:
 
 @lru_cache(maxsize=16)
 def _waiting_sql(tables: tuple[str, ...]) -> str:
-    return " UNION ALL ".join(
-        f"SELECT 1 FROM {connection.ops.quote_name(table)} WHERE state = %s AND available_at <= %s"
-        for table in tables
-    ) + " LIMIT 1"
+    each = "SELECT 1 FROM {} WHERE state = %s AND available_at <= %s"
+    return " UNION ALL ".join(map(each.format, map(connection.ops.quote_name, tables))) + " LIMIT 1"
 
 
 def claim(kind: Kind, pk: UUID, *, owner: str, tries: int = 0) -> Claim | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import ResolverMatch
@@ -55,10 +56,22 @@ class RequestMetricsMiddleware:
         response = self.get_response(request)
         elapsed = time.perf_counter() - started
         route = _route(request.resolver_match)
-        method = request.method if request.method in _METHODS else "other"
-        REQUESTS.labels(method, route, str(response.status_code)).inc()
-        SECONDS.labels(route).observe(elapsed)
+        method = request.method if request.method in _METHODS else None
+        _requests(method or "other", route, response.status_code).inc()
+        _seconds(route).observe(elapsed)
         return response
+
+
+# A metric's own lookup of a child locks and checks more than counting costs. The patterns, methods
+# and statuses are few.
+@lru_cache(maxsize=2_048)
+def _requests(method: str, route: str, status: int) -> Counter:
+    return REQUESTS.labels(method, route, str(status))
+
+
+@lru_cache(maxsize=512)
+def _seconds(route: str) -> Histogram:
+    return SECONDS.labels(route)
 
 
 def _route(match: ResolverMatch | None) -> str:

@@ -136,7 +136,10 @@ def labels_by_id(external_ids: Collection[str]) -> dict[str, Label]:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_LABELS.format(", ".join(["%s"] * len(wanted))), wanted)
-        return {name: Label(name, *rest, orjson.loads(tags)) for name, *rest, tags in cursor}
+        return {
+            name: Label(name, title, category, orjson.loads(tags))
+            for name, title, category, tags in cursor
+        }
 
 
 _LABELS: Final = (
@@ -162,9 +165,7 @@ def person_at_first_sight(*, external_id: str) -> Person:
     return Person.from_db(connection.alias, ("id", "external_id", "account_id"), row)
 
 
-_PERSON: Final = (
-    "SELECT id, external_id, account_id FROM recommend_person WHERE external_id = %s"
-)
+_PERSON: Final = "SELECT id, external_id, account_id FROM recommend_person WHERE external_id = %s"
 
 
 def note_impression(impression: Impression) -> None:
@@ -179,9 +180,10 @@ def note_impression(impression: Impression) -> None:
 
 @lru_cache(maxsize=1)
 def _impression_sql() -> str:
-    columns = [field.column for field in Impression._meta.concrete_fields]
+    columns = [str(field.column) for field in Impression._meta.concrete_fields]
     marks = ", ".join(["%s"] * len(columns))
-    return f"INSERT INTO {Impression._meta.db_table} ({', '.join(columns)}) VALUES ({marks})"
+    into = "INSERT INTO recommend_impression ({}) VALUES ({})"
+    return into.format(", ".join(columns), marks)
 
 
 def person_named(external_id: str) -> Person:
