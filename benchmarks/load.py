@@ -3,9 +3,10 @@
 ``python -m benchmarks.load`` reads one JSON object a line from standard input and answers each
 phase with one line. The first line holds the arguments of :class:`Generator`, each further one a
 phase. ``{"mode": "closed", "clients": 8, "seconds": 2, "kind": "short"}`` keeps that many clients
-asking one question after the other; ``{"mode": "open", "rate": 5000, ...}`` sends at that rate
-whatever comes back, over at most ``clients`` connections; ``{"mode": "probe", ...}`` asks one
-question at a time, with a pause, and returns every answer with its instant.
+asking one question after the other; a refused one waits as long as ``Retry-After`` says before it
+asks again. ``{"mode": "open", "rate": 5000, ...}`` sends at that rate whatever comes back, over at
+most ``clients`` connections; ``{"mode": "probe", ...}`` asks one question at a time, with a pause,
+and returns every answer with its instant.
 """
 
 from __future__ import annotations
@@ -73,18 +74,28 @@ class Generator:
         requests, end = self._requests[phase["kind"]], perf_counter() + phase["seconds"]
         sent: int = phase["clients"]
         left = sent
-        everyone = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        everyone = loop.create_future()
 
-        def finished(client: Client) -> None:
-            nonlocal sent, left
-            now = perf_counter()
-            if now < end:
-                sent += 1
-                client.ask(next(requests), now)
-                return
+        def leave() -> None:
+            nonlocal left
             left -= 1
             if left == 0 and not everyone.done():
                 everyone.set_result(None)
+
+        def finished(client: Client) -> None:
+            nonlocal sent
+            now = perf_counter()
+            wait_s, client.told_s = client.told_s, 0.0
+            if now >= end:
+                leave()
+            elif now + wait_s >= end:  # stays to the end: the rate is of the whole phase
+                loop.call_later(end - now, leave)
+            elif wait_s:
+                loop.call_later(wait_s, finished, client)
+            else:
+                sent += 1
+                client.ask(next(requests), now)
 
         clients = [Client(self._address, outcome, finished) for _ in range(phase["clients"])]
         for client in clients:

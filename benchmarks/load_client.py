@@ -96,7 +96,7 @@ class Wire(asyncio.Protocol):
         if b"\r\nconnection: close" in head or head.startswith(b"http/1.0"):
             self.close()
         body = _joined(body) if b"transfer-encoding: chunked" in head else body
-        client.answered(int(head[9:12]), b"\r\nretry-after:" in head, body)
+        client.answered(int(head[9:12]), _retry_after_s(head), body)
 
 
 class Client:
@@ -111,7 +111,9 @@ class Client:
     cores that the server is measured on.
     """
 
-    __slots__ = ("_address", "_began", "_connecting", "_finished", "_outcome", "_wire", "asking")
+    __slots__ = (
+        "_address", "_began", "_connecting", "_finished", "_outcome", "_wire", "asking", "told_s"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -126,6 +128,7 @@ class Client:
         self._connecting: asyncio.Task[None] | None = None
         self._began = 0.0
         self.asking = False
+        self.told_s = 0.0  # to wait, by a refusal that was its last answer
 
     def ask(self, request: bytes, began: float) -> None:
         """Sends ``request``; its latency counts from ``began``."""
@@ -135,8 +138,10 @@ class Client:
         else:
             self._connecting = asyncio.ensure_future(self._connect(request))
 
-    def answered(self, status: int, retry_after: bool, body: bytes) -> None:
-        self._outcome.count(self._began, perf_counter() - self._began, status, retry_after, body)
+    def answered(self, status: int, retry_after_s: float | None, body: bytes) -> None:
+        told = retry_after_s is not None
+        self._outcome.count(self._began, perf_counter() - self._began, status, told, body)
+        self.told_s = (retry_after_s or 0.0) if status in REFUSED else 0.0
         self._done()
 
     def failed(self, error: Exception) -> None:
@@ -163,6 +168,15 @@ class Client:
             self.failed(error)
         else:
             self._wire.write(request)
+
+
+def _retry_after_s(head: bytes) -> float | None:
+    at = head.find(b"\r\nretry-after:")
+    if at < 0:
+        return None
+    end = head.find(b"\r", at + 2)
+    value = head[at + 14 : end if end > 0 else len(head)].strip()
+    return float(value) if value.replace(b".", b"", 1).isdigit() else 0.0
 
 
 def _complete(head: bytes, parts: bytearray, start: int) -> bool:

@@ -117,6 +117,16 @@ def test_refusals_and_errors_are_not_counted_as_answers() -> None:
     assert wrong["other_statuses"] == {"500": wrong["sent"]}
 
 
+def test_a_refused_client_waits_as_it_is_told() -> None:
+    refused = run(KnownServer(ANSWERS["refusal"]), closed(clients=3))
+    assert refused["sent"] == 3  # told to wait a second, in a run of a fifth of one
+    assert refused["seconds"] >= 0.2
+
+
+def test_a_refused_client_asks_again_once_its_wait_is_over() -> None:
+    assert run(KnownServer(ANSWERS["refusal"]), closed(clients=3, seconds=1.5))["sent"] == 6
+
+
 def test_a_server_that_hangs_up_is_a_failure_not_a_hang() -> None:
     result = run(KnownServer(ANSWERS["hang up"]), closed(clients=2))
     assert result["ok"] == 0
