@@ -25,7 +25,8 @@ _CHOICES = """
 ### What to choose
 
 - **Database.** SQLite serves one machine well: it runs in WAL mode, writers wait for each other
-  instead of failing, and what was accepted survives a power cut. Choose PostgreSQL when web or
+  instead of failing, and what was accepted survives a power cut (the note of which list was
+  shown, for click and like rates, may miss its last seconds then). Choose PostgreSQL when web or
   worker processes run on more than one machine, and set `DISCERN_SECRET_KEY` then.
 - **Broker.** Without one, workers look into the database every 50 ms, on any number of machines.
   With Redis or RabbitMQ, Celery carries a message for each job; the row in the database stays the

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import IntegrityError, connection
 from django.test import Client
 
 from discern.engine.local import LocalEngine
@@ -354,3 +355,33 @@ def test_the_demo_library_is_learned_and_explained(
 def test_the_sites_own_engine_has_the_verbs() -> None:
     assert isinstance(get_engine(), MeteredEngine)
     assert {"recommend", "similar_contents"} <= set(dir(MeteredEngine))
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="of SQLite's own setting")
+def test_after_a_list_was_noted_or_refused_the_connection_waits_for_the_disk_again(
+    transactional_db: None,
+) -> None:
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous")
+            return bool(cursor.fetchone() == (2,))
+
+    person = services.person_at_first_sight(external_id="somebody")
+    assert waits()
+    shown = Impression(person=person, contents=["a"], model_name="m", model_version="1")
+    services.note_impression(shown)
+    assert waits()
+    with pytest.raises(IntegrityError):
+        services.note_impression(shown)
+    assert waits()
+    assert Impression.objects.get().contents == ["a"]
+
+
+def test_somebody_is_made_at_first_sight_and_is_the_same_at_the_second(
+    transactional_db: None,
+) -> None:
+    first = services.person_at_first_sight(external_id="somebody new")
+    second = services.person_at_first_sight(external_id="somebody new")
+    assert first == second
+    assert (second.external_id, second.account_id) == ("somebody new", None)
+    assert second.created_at == first.created_at

@@ -11,9 +11,11 @@ from discern.web.environment import Environment
 SQLITE_WAIT_S = 20
 """How long a writer waits for another one before it gives up; writes here take milliseconds."""
 
-# synchronous=FULL: what was answered 202 survives a power cut, not only a crash of the process.
+SQLITE_SYNCHRONOUS = "FULL"
+"""What was answered 202 survives a power cut, not only a crash of the process."""
+
 _SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
+    f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA temp_store=MEMORY; "
     "PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864"
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,6 +25,7 @@ from discern.recommendations.library import Library
 from discern.web.accounts.models import User
 from discern.web.environment import load_environment
 from discern.web.recommendations.models import Content, Impression, Person, UserInteraction
+from discern.web.storage import SQLITE_SYNCHRONOUS
 
 MAX_BATCH: Final = 1_000
 """The most contents or interactions in one request; files take more."""
@@ -169,13 +171,27 @@ _PERSON: Final = "SELECT id, external_id, account_id FROM recommend_person WHERE
 
 
 def note_impression(impression: Impression) -> None:
-    """Stores a list that was shown."""
+    """Stores a list that was shown. It survives the death of every process at once, but not always
+    a power cut within the next seconds: waiting for the disk would be most of a list's time."""
     fields = Impression._meta.concrete_fields
     values = [
         field.get_db_prep_save(getattr(impression, field.attname), connection) for field in fields
     ]
-    with connection.cursor() as cursor:
+    with connection.cursor() as cursor, _without_waiting_for_the_disk():
         cursor.execute(_impression_sql(), values)
+
+
+@contextmanager
+def _without_waiting_for_the_disk() -> Iterator[None]:
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    opened: sqlite3.Connection = connection.connection
+    opened.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        opened.execute(f"PRAGMA synchronous={SQLITE_SYNCHRONOUS}")
 
 
 @lru_cache(maxsize=1)
