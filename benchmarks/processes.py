@@ -106,7 +106,7 @@ class Running:
 
     def cpu_s(self) -> float:
         """Processor seconds used so far, waited-for children included."""
-        return sum(_cpu_s(pid) for pid in self.pids())
+        return sum(used_s(pid) for pid in self.pids())
 
     def memory(self) -> Memory:
         """Memory of all processes together."""
@@ -165,7 +165,8 @@ def _stat(pid: int) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
-def _cpu_s(pid: int) -> float:
+def used_s(pid: int) -> float:
+    """Seconds of processor time that a process and its ended children used; 0 if it is gone."""
     return sum(int(field) for field in _stat(pid)[_UTIME : _CSTIME + 1]) / _TICKS
 
 

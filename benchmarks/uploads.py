@@ -22,8 +22,9 @@ import httpx
 
 from benchmarks import upload_tasks as tasks
 from benchmarks.machine import provenance, sentence
-from benchmarks.processes import descendants
+from benchmarks.processes import descendants, used_s
 from benchmarks.report import number, table, write
+from benchmarks.upload_sites import site
 from tests.stack import Stack
 
 BY_NAME_ONLY: Final = True
@@ -62,6 +63,9 @@ def main() -> int:
         stack = Stack(Path(home))
         stack.command("models", "add", str(given.model[0]), "--name", "finder")
         result["everything"] = tasks.at_once(tasks.everything, Path(home), pictures[:20])
+        result["everything_kept"] = tasks.at_once(tasks.everything_kept, Path(home), pictures)
+        for task, some in (("objects", pictures), ("everything", pictures[:40])):
+            result[f"site_{task}"] = site(task, given.model[0], some)
         with stack:
             result.update(discern(stack, pictures, EVENTS if not given.quick else 10))
     write("uploads", result, _markdown(result), quick=given.quick)
@@ -102,10 +106,10 @@ def decoding(model: Path, pictures: list[bytes]) -> dict[str, float]:
     opened = [open_image(data, max_side=detector.working_side) for data in pictures]
     # Its processes' time is told in hundredths of a second only: all of them together it must be.
     helpers = descendants(os.getpid())
-    before = time.process_time() + sum(map(_used_s, helpers))
+    before = time.process_time() + sum(map(used_s, helpers))
     for data in pictures:
         open_image(data, max_side=detector.working_side)
-    opening = (time.process_time() + sum(map(_used_s, helpers)) - before) / len(pictures)
+    opening = (time.process_time() + sum(map(used_s, helpers)) - before) / len(pictures)
     whole, bare = [], []
     for image in opened:
         feed = np.stack([prepare(image, detector.size, how)[0]])
@@ -195,19 +199,11 @@ def wait_until_idle(client: httpx.Client) -> None:
 
 def _cpu_s(stack: Stack) -> float:
     """What the stack's processes have used; those that ended are left out."""
-    return sum(_used_s(pid) for pid in {stack.pid, *descendants(stack.pid)})
-
-
-def _used_s(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / 100
+    return sum(used_s(pid) for pid in {stack.pid, *descendants(stack.pid)})
 
 
 def _markdown(result: dict[str, Any]) -> str:
-    own, all_three = result["discern"], result["everything"]
+    own = result["discern"]
     rows = [
         *(
             (f"{name}: {title}", of[key])
@@ -219,7 +215,13 @@ def _markdown(result: dict[str, Any]) -> str:
             )
         ),
         ("the tutorial's network (DETR, random weights), loaded in each task", result["tutorial"]),
-        ("all three models loaded in each task; objects, text, mood", all_three),
+        ("a Celery site, detector loaded in each task; upload to objects", result["site_objects"]),
+        (
+            "a Celery site, all three loaded in each task; upload to objects, text, mood",
+            result["site_everything"],
+        ),
+        ("Discern's three models loaded in each task; objects, text, mood", result["everything"]),
+        ("Discern's three models kept loaded; objects, text, mood", result["everything_kept"]),
         ("**Discern**; upload to objects, text, mood", own),
     ]
     event, pickup = result["first_event_ms"], result["pickup_ms"]
@@ -229,9 +231,11 @@ def _markdown(result: dict[str, Any]) -> str:
         f"{result['pictures']} photographs; Discern serves {result['model']}. The tasks stand in "
         "for one that loads its pipeline each time: the same ONNX files, loaded with onnxruntime "
         f"in every task, {tasks.CORES} at once (new processes one after the other), all imports "
-        "done before except where a process is new, and nothing stored or sent. Discern's row is "
-        "the whole way: HTTP, storing, cleaning, thumbnail, objects, text, mood, and the CPU of "
-        "every process.",
+        "done before except where a process is new, and nothing stored or sent. The Celery sites "
+        "are whole: the view that stores the file and sends a task, Redis, a worker at Celery's "
+        "defaults, the text reader as its package's documentation starts it "
+        "(`benchmarks/peers/picture_site.py`), and the CPU of every process. So is Discern's row: "
+        "HTTP, storing, cleaning, thumbnail, objects, text, mood.",
         "",
         table(
             ["", "pictures/s", "CPU ms a picture", "Discern: pictures/s x", "Discern: CPU x less"],

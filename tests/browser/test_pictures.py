@@ -61,6 +61,9 @@ def test_a_picture_is_read_to_the_end_over_a_reload_and_deleted(page: Page) -> N
     open_when_done(page, "sign.png")
     expect(page.get_by_role("listitem").filter(has_text="love this place")).to_be_visible()
     expect(page.get_by_role("region", name="Text").get_by_text("Positive").first).to_be_visible()
+    page.get_by_role("button", name="This is wrong").click()
+    page.get_by_role("menuitem", name="Negative").click()
+    expect(page.get_by_text("Noted. Thank you.")).to_be_visible()
     picture = page.get_by_role("img", name="sign.png")
     assert picture.evaluate("image => image.complete && image.naturalWidth") == 900
     page.get_by_role("button", name="Delete").click()

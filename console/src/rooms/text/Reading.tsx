@@ -5,9 +5,9 @@ import { percent, plural } from '../../format/numbers';
 import { appearance } from '../../mood/mood';
 import { MoodScores } from '../../mood/MoodScores';
 import { MoodWord } from '../../mood/MoodWord';
+import { WrongMood } from '../../mood/WrongMood';
 import type { Mood } from './analyze';
 import classes from './Reading.module.css';
-import { WrongMood } from './WrongMood';
 
 interface Props {
   readonly text: string;

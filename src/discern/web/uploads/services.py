@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet, Sum
+from django.utils import timezone
 
 from discern.errors import DiscernError, EmptyInput, InvalidInput, NotFound, TooLarge
 from discern.vision.contract import MAX_IMAGE_BYTES, ImageLimits
@@ -139,6 +140,8 @@ def store(*, owner: User, candidates: Sequence[Candidate], priority: int) -> lis
         with transaction.atomic():
             check_quota(owner, candidates)
             for row in rows:
+                # A picture waits from here on: writing its file was the request's own time.
+                row.created_at = row.available_at = row.notified_at = timezone.now()
                 jobs.enqueue(row)
     except BaseException:
         storing.remove(written)

@@ -4,6 +4,7 @@ import { AiMark } from '../../../app/AiMark';
 import { percent } from '../../../format/numbers';
 import { MoodScores } from '../../../mood/MoodScores';
 import { MoodWord } from '../../../mood/MoodWord';
+import { WrongMood } from '../../../mood/WrongMood';
 import type { Upload } from '../uploads';
 import classes from './Words.module.css';
 
@@ -44,16 +45,17 @@ export function Words({ upload, outlined, onOutlined }: Props) {
       )}
       {mood !== null && (
         <Stack gap="md" className={classes.mood}>
-          <Group justify="space-between">
-            <Group gap="sm">
-              <Text size="sm" c="dimmed">
-                Its mood
-              </Text>
-              <MoodWord label={mood.label} />
-            </Group>
-            <AiMark {...mood.model} />
+          <Group gap="sm">
+            <Text size="sm" c="dimmed">
+              Its mood
+            </Text>
+            <MoodWord label={mood.label} />
           </Group>
           <MoodScores scores={mood.scores} />
+          <Group justify="space-between" gap="sm">
+            <AiMark {...mood.model} />
+            <WrongMood text={text.text} label={mood.label} labels={Object.keys(mood.scores)} />
+          </Group>
         </Stack>
       )}
     </Stack>

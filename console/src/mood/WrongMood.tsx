@@ -2,10 +2,10 @@ import { Button, Menu, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconCheck, IconFlag } from '@tabler/icons-react';
 
-import { appearance, inOrder } from '../../mood/mood';
-import { MoodMark } from '../../mood/MoodMark';
-import { asFailure, explain } from '../../server/problem';
-import { useFeedback } from './analyze';
+import { asFailure, explain } from '../server/problem';
+import { useFeedback } from './feedback';
+import { appearance, inOrder } from './mood';
+import { MoodMark } from './MoodMark';
 
 interface Props {
   readonly text: string;
