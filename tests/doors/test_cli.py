@@ -55,6 +55,44 @@ def test_lines_of_standard_input_are_answered_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("dash", [("-",), ("-i", "-")])
+def test_a_dash_stands_for_standard_input(dash: tuple[str, ...]) -> None:
+    result = run("analyze", "--json", *dash, stdin="I love it.\n")
+    assert json.loads(result.stdout)["text"] == "I love it."
+
+
+@pytest.mark.parametrize("name", ["revews.csv", "revews.CSV.gz", "lists/notes.txt", "t.parquet"])
+def test_the_name_of_a_table_that_is_not_there_is_not_answered_as_a_text(name: str) -> None:
+    result = run("analyze", name)
+    assert isinstance(result.exception, DiscernError)
+    assert f"There is no file '{name}'" in result.exception.message
+
+
+def test_a_text_that_only_speaks_of_a_file_is_a_text() -> None:
+    assert run("analyze", "I love the new reviews.csv").stdout.startswith("▲ positive")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{table}", "I love it."), "not both"),
+        (("{table}", "{table}"), "one file"),
+        (("I love it.", "-i", "{table}"), "not both"),
+        (("I love it.", "-o", "out.csv"), "--output is for a file"),
+        (("{table}", "--json"), "--json is for texts"),
+        (("{table}", "-o", "{table}"), "would replace"),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_refused_and_the_table_is_kept(
+    reviews: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    before = reviews.read_bytes()
+    result = run("analyze", *(part.format(table=reviews) for part in arguments))
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert reviews.read_bytes() == before
+
+
 def test_a_text_that_cannot_be_read_fails_alone_and_sets_the_status() -> None:
     result = run("analyze", "--json", "I love it.", " ")
     first, second = map(json.loads, result.stdout.splitlines())
