@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -241,3 +242,17 @@ def test_the_command_line_starts_without_the_runtime_or_a_web_framework() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_key_for_a_database_that_was_never_migrated_says_what_to_run(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "discern.cli", "key", "create", "demo"],
+        env={**os.environ, "DISCERN_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 1
+    assert "discern manage migrate" in result.stderr
+    assert "Traceback" not in result.stderr
