@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,44 @@ def test_lines_of_standard_input_are_answered_in_order() -> None:
         "positive",
         "negative",
     ]
+
+
+@pytest.mark.parametrize("dash", [("-",), ("-i", "-")])
+def test_a_dash_stands_for_standard_input(dash: tuple[str, ...]) -> None:
+    result = run("analyze", "--json", *dash, stdin="I love it.\n")
+    assert json.loads(result.stdout)["text"] == "I love it."
+
+
+@pytest.mark.parametrize("name", ["revews.csv", "revews.CSV.gz", "lists/notes.txt", "t.parquet"])
+def test_the_name_of_a_table_that_is_not_there_is_not_answered_as_a_text(name: str) -> None:
+    result = run("analyze", name)
+    assert isinstance(result.exception, DiscernError)
+    assert f"There is no file '{name}'" in result.exception.message
+
+
+def test_a_text_that_only_speaks_of_a_file_is_a_text() -> None:
+    assert run("analyze", "I love the new reviews.csv").stdout.startswith("▲ positive")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("{table}", "I love it."), "not both"),
+        (("{table}", "{table}"), "one file"),
+        (("I love it.", "-i", "{table}"), "not both"),
+        (("I love it.", "-o", "out.csv"), "--output is for a file"),
+        (("{table}", "--json"), "--json is for texts"),
+        (("{table}", "-o", "{table}"), "would replace"),
+    ],
+)
+def test_arguments_that_contradict_each_other_are_refused_and_the_table_is_kept(
+    reviews: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    before = reviews.read_bytes()
+    result = run("analyze", *(part.format(table=reviews) for part in arguments))
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert reviews.read_bytes() == before
 
 
 def test_a_text_that_cannot_be_read_fails_alone_and_sets_the_status() -> None:
@@ -203,3 +242,17 @@ def test_the_command_line_starts_without_the_runtime_or_a_web_framework() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_key_for_a_database_that_was_never_migrated_says_what_to_run(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "discern.cli", "key", "create", "demo"],
+        env={**os.environ, "DISCERN_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 1
+    assert "discern manage migrate" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -49,16 +49,14 @@ def analyze(
     discern analyze "What a lovely day."            a text
     discern analyze reviews.csv                     a table: writes reviews.moods.csv
     discern analyze -i reviews.csv -o moods.jsonl   another format: csv, jsonl, txt, parquet
-    cat notes.txt | discern analyze --json          each line of standard input
+    cat notes.txt | discern analyze --json          each line of standard input ("-" says so, too)
 
     A table's rows come back with the mood, its score and every class's score beside their own
     columns. A run that was cut off goes on where it stopped when the command is given again.
     A row that cannot be analyzed (blank, over the limit) says why and stops nothing.
     """
-    if source is None and len(texts) == 1 and _is_table(texts[0]):
-        source, texts = Path(texts[0]), ()
-    if source is not None and texts:
-        raise click.UsageError("Give texts or a file, not both.")
+    texts, source = _told_apart(texts, source)
+    _check_options(source, output, as_json)
     with open_engine(server) as engine:
         if source is not None:
             _analyze_file(engine, source, output, column, model, restart)
@@ -70,10 +68,36 @@ def analyze(
             raise click.UsageError("Give a text, a file, or pipe lines in. --help shows how.")
 
 
+def _told_apart(texts: tuple[str, ...], source: Path | None) -> tuple[tuple[str, ...], Path | None]:
+    """Texts, or a file; neither where standard input is to be read."""
+    named = [text for text in texts if _is_table(text)]
+    if (named and len(texts) > 1) or (texts and source is not None):
+        raise click.UsageError("Give texts or one file, not both.")
+    if named:
+        return (), Path(named[0])
+    if texts == ("-",) or source == Path("-"):
+        return (), None
+    return texts, source
+
+
+def _check_options(source: Path | None, output: Path | None, as_json: bool) -> None:
+    if source is None and output is not None:
+        raise click.UsageError("--output is for a file of texts; --json prints all scores.")
+    if source is not None and as_json:
+        raise click.UsageError("--json is for texts; write a file's table with -o NAME.jsonl.")
+    if source is not None and output is not None and output.resolve() == source.resolve():
+        raise click.UsageError("The output would replace the file of texts; give another name.")
+
+
 def _is_table(argument: str) -> bool:
+    """Whether an argument is a file, or one word that ends like a table's name: a name typed wrong
+    must not be answered as if it were a text."""
     if len(argument) > 1024 or "\n" in argument or not Path(argument).suffix:
         return False
-    return Path(argument).is_file()
+    if Path(argument).is_file():
+        return True
+    name = argument.lower().removesuffix(".gz")
+    return not any(letter.isspace() for letter in name) and Path(name).suffix in tables.FORMATS
 
 
 def _moods(

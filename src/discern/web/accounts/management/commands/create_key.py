@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from discern.errors import DiscernError
 from discern.web.accounts.services import create_key_for, make_service
@@ -29,4 +30,10 @@ class Command(BaseCommand):
             made = create_key_for(username=options["user"], name=options["name"])
         except DiscernError as error:
             raise CommandError(error.message) from error
+        except DatabaseError as error:
+            # Mostly a database that nobody has migrated yet: the first start does that.
+            raise CommandError(
+                f"The database cannot be used ({error}). Start 'discern up' once, or run "
+                "'discern manage migrate'."
+            ) from error
         self.stdout.write(made.secret)
