@@ -44,7 +44,7 @@ RIDGE: Final = Ridge(20.0, 0.5)
 
 
 def main() -> int:
-    """Writes ``recommendations_embeddings.json`` and ``.md``."""
+    """Writes ``recommendations_embeddings_SET.json`` and ``.md``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks recommendations_embeddings")
     parser.add_argument("--data", type=Path, required=True, help="the public sets' folder")
     parser.add_argument("--set", default="movielens_1m")
@@ -53,7 +53,7 @@ def main() -> int:
     command = f"python -m benchmarks recommendations_embeddings --data FOLDER --set {given.set}"
     result: dict[str, Any] = {"provenance": provenance(command), "set": given.set}
     result |= measure(given.data / given.set, quick=given.quick)
-    write("recommendations_embeddings", result, markdown(result), quick=given.quick)
+    write(f"recommendations_embeddings_{given.set}", result, markdown(result), quick=given.quick)
     return 0
 
 

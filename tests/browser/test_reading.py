@@ -149,7 +149,7 @@ def test_the_catalog_is_shown_fed_and_learned_from(page: Page) -> None:
     page.goto("/reading/catalog")
     for plot in ("The best known text was met by", "Texts in each category", "NDCG@10"):
         expect(page.get_by_role("img", name=re.compile(re.escape(plot)))).to_be_visible()
-    page.get_by_label("A CSV or JSON Lines file to add").set_input_files(
+    page.get_by_label("A CSV, JSON Lines or Parquet file to add").set_input_files(
         {
             "name": "mine.csv",
             "mimeType": "text/csv",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from discern.errors import DiscernError, NotFound
+from discern.errors import DiscernError, ModelNotFound, NotFound
 from discern.recommendations.contract import (
     Filters,
     Reason,
@@ -13,10 +13,11 @@ from discern.recommendations.contract import (
 
 
 class ShelfEngine:
-    """The recommendation verbs over a fixed shelf of ids."""
+    """The recommendation verbs over a fixed shelf of ids; ``models`` have shelves of their own."""
 
     def __init__(self, shelf: list[str]) -> None:
         self.shelf = shelf
+        self.models: dict[str, list[str]] = {}
         self.failure: DiscernError | None = None
         self.requests: list[RecommendationRequest] = []
 
@@ -30,10 +31,13 @@ class ShelfEngine:
         self.requests.append(request)
         if self.failure is not None:
             raise self.failure
+        if model is not None and model not in self.models:
+            raise ModelNotFound(f"There is no model '{model}'.", field="model")
+        shelf = self.shelf if model is None else self.models[model]
         seen = {event.content for event in request.history}
         liked = next((event.content for event in request.history if event.liked), None)
         reason = Reason("because", content=liked) if liked else Reason("popular")
-        kept = [name for name in self.shelf if name not in seen][: request.n]
+        kept = [name for name in shelf if name not in seen][: request.n]
         items = [Recommendation(name, 1.0 / (i + 1), reason) for i, name in enumerate(kept)]
         return RecommendationList(tuple(items), "shelf", "1")
 

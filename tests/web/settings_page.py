@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
@@ -63,6 +66,9 @@ def _default(field: FieldInfo) -> str:
         value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, list | tuple):
         value = ",".join(value)
+    if isinstance(value, dict):
+        plain = TypeAdapter(Any).dump_python(value, mode="json", exclude_defaults=True)
+        value = json.dumps(plain)
     if isinstance(value, bool):
         value = int(value)
     return "" if value is None or value == "" else f"`{value}`"

@@ -51,6 +51,10 @@ def read() -> Environment:
         ("LOG_LEVEL", "LOUD", "INFO"),
         ("MAX_BODY_BYTES", "-1", "1024"),
         ("JOB_LEASE_S", "0", "greater than or equal to 1"),
+        ("RECOMMENDATION_EXPERIMENTS", "variety", "must be JSON"),
+        ("RECOMMENDATION_EXPERIMENTS", '{"x": {}}', "at least 1 item"),
+        ("RECOMMENDATION_EXPERIMENTS", '{"x": {"a": {"diversity": 2}}}', "less than or equal to 1"),
+        ("RECOMMENDATION_EXPERIMENTS", '{"x": {"a": {"modle": "b"}}}', "not permitted"),
     ],
 )
 def test_a_wrong_value_is_refused_by_variable_and_rule(

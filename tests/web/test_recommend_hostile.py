@@ -37,6 +37,7 @@ PLACES = {
     "seen": TEXTS,
     "person": TEXTS,
     "experiment": TEXTS,
+    "explain": TEXTS,
     "cursor": TEXTS,
 }
 ADDRESSES = {
@@ -45,7 +46,7 @@ ADDRESSES = {
     "interactions": ("person", "page_size", "cursor"),
     "recommendations": (
         *("person", "n", "category", "tag", "exclude", "seen"),
-        *("diversity", "exploration", "experiment"),
+        *("diversity", "exploration", "experiment", "explain"),
     ),
     "recommendations/metrics": ("experiment",),
     "imports": ("page_size", "cursor"),

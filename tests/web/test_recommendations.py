@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,13 @@ from django.test import Client
 from discern.engine.local import LocalEngine
 from discern.errors import EngineUnreachable, ModelNotFound
 from discern.recommendations.contract import Content as CoreContent
+from discern.recommendations.contract import Interaction
 from discern.web.accounts.models import User
 from discern.web.engine import MeteredEngine, get_engine
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import adapter, lists, services
+from discern.web.recommendations import adapter, bulk, lists, services
 from discern.web.recommendations.models import (
     Content,
     ImportJob,
@@ -35,6 +39,7 @@ from tests.web.conftest import client_of
 
 API = "/api/v1"
 JSON = "application/json"
+MOMENT = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 SHELF = [f"text-{i}" for i in range(12)]
 
 
@@ -264,6 +269,100 @@ def test_arms_are_told_apart_by_what_came_of_their_impressions(
     assert sum(arm["impressions"] for arm in arms) == 24
     assert sum(arm["likes"]["hits"] for arm in arms) == 12
     assert all(arm["clicks"]["low"] <= 0.5 <= arm["clicks"]["high"] for arm in arms)
+
+
+def test_an_arm_ranks_by_its_own_model_and_what_was_not_its_list_does_not_count_for_it(
+    api: Client, contents: None, shelf: ShelfEngine, settings: Any
+) -> None:
+    settings.RECOMMENDATION_EXPERIMENTS = {
+        "models": {"old": {}, "new": {"model": "another"}, "none": {"share": 0.0}}
+    }
+    shelf.models["another"] = SHELF[::-1]
+    firsts = {}
+    for number in range(12):
+        query = f"person=p{number}&n=1&experiment=models"
+        answer = api.get(f"{API}/recommendations?{query}").json()
+        firsts[answer["arm"]] = answer["items"][0]["content_id"]
+    assert firsts == {"old": SHELF[0], "new": SHELF[-1]}
+    counted = Impression.objects.filter(experiment="models").count()
+    assert counted == 12
+    del shelf.models["another"]
+    answers = [
+        api.get(f"{API}/recommendations?person=p{number}&n=1&experiment=models").json()
+        for number in range(12)
+    ]
+    assert {answer["arm"] for answer in answers} == {"old", ""}
+    assert {answer["items"][0]["content_id"] for answer in answers} == {SHELF[0]}
+    for person in Person.objects.all():
+        lists.precompute(people=[person])
+    counted = Impression.objects.filter(experiment="models").count()
+    shelf.failure = EngineUnreachable("away", retry_after_s=1.0)
+    answer = api.get(f"{API}/recommendations?person=p1&n=1&experiment=models").json()
+    assert (answer["source"], answer["arm"]) == ("precomputed", "")
+    assert Impression.objects.filter(experiment="models").count() == counted
+
+
+def test_a_list_comes_without_reasons_when_none_are_asked_for(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    for text in ("true", "1", "True"):
+        lines = api.get(f"{API}/recommendations?person=anna&explain={text}").json()["items"]
+        assert all(line["reason"]["text"] for line in lines)
+    lines = api.get(f"{API}/recommendations?person=anna&explain=false").json()["items"]
+    assert lines
+    assert not any("reason" in line for line in lines)
+    wrong = api.get(f"{API}/recommendations?person=anna&explain=maybe")
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "explain")
+
+
+def test_a_parquet_file_is_taken_in_and_one_that_only_begins_like_one_is_refused(
+    api: Client, contents: None
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {"user_id": i, "content_id": f"text-{i % 12}", "created_at": MOMENT} for i in range(600)
+    ]
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    upload = SimpleUploadedFile("i.parquet", file.getvalue())
+    made = api.post(f"{API}/imports", {"kind": "interactions", "file": upload})
+    assert made.status_code == 202, made.content
+    held = claim(kind_named("import"), ImportJob.objects.get().pk, owner="test")
+    assert held is not None
+    run(held, stopping=_never())
+    job = api.get(f"{API}/imports/{made.json()['id']}").json()
+    assert (job["state"], job["counts"]) == ("done", {"added": 600, "late": 600})
+    seven = services.history_of(person=Person.objects.get(external_id="7"))
+    assert (seven[0].content, seven[0].liked, seven[0].at) == ("text-7", True, MOMENT.timestamp())
+    broken = SimpleUploadedFile("i.parquet", b"PAR1 and no more")
+    refused = api.post(f"{API}/imports", {"kind": "interactions", "file": broken})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_input")
+
+
+def test_interactions_without_a_time_happen_now_and_are_not_late(
+    api: Client, contents: None
+) -> None:
+    for expected in ({"added": 1, "late": 0}, {"duplicates": 1}):
+        taken = bulk.take_interactions([Interaction("anna", "text-1", liked=True)])
+        assert expected.items() <= asdict(taken).items()
+
+
+def test_a_library_older_than_the_site_is_taken_in_without_what_was_deleted(
+    transactional_db: None,
+) -> None:
+    library = services.library()
+    library.put_contents([CoreContent("a", title="A"), CoreContent("gone", available=False)])
+    events = [Interaction("anna", name, liked=True, at=5.0) for name in ("a", "gone", "unknown")]
+    library.put_interactions(events)
+    number = library.events.last_number()
+    for added in (1, 0):
+        contents, interactions = bulk.take_library()
+        assert (contents.added, interactions.added, interactions.unknown) == (added, added, 2)
+    assert [row.external_id for row in Content.objects.all()] == ["a"]
+    assert library.events.last_number() == number
+    services.mirror_everything()
+    assert library.events.last_number() == number  # under the same keys: nothing counts twice
 
 
 def test_a_file_is_taken_in_row_by_row_and_twice_is_harmless(api: Client, contents: None) -> None:

@@ -780,7 +780,7 @@ export interface components {
             kind: components["schemas"]["ImportKindEnum"];
             /**
              * Format: binary
-             * @description CSV or JSON Lines.
+             * @description CSV, JSON Lines or Parquet.
              */
             file: string;
         };
@@ -1017,7 +1017,8 @@ export interface components {
              * @description Orders this list; means nothing across lists.
              */
             score: number;
-            reason: components["schemas"]["RecommendationReason"];
+            /** @description Left out with `explain=false`. */
+            reason?: components["schemas"]["RecommendationReason"];
         };
         RecommendationList: {
             items: components["schemas"]["RecommendationLine"][];
@@ -3264,6 +3265,8 @@ export interface operations {
                 exclude?: string[];
                 /** @description Compare rankers under this name. */
                 experiment?: string;
+                /** @description Give every line its reason (true if left out). */
+                explain?: boolean;
                 /** @description Share kept for new contents. */
                 exploration?: number;
                 n?: number;

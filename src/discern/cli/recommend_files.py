@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,21 @@ from typing import Any
 import click
 
 from discern.catalog.store import default_home
-from discern.errors import InvalidInput
+from discern.cli import run_site_command
+from discern.errors import InvalidInput, MissingExtra
+from discern.recommendations.contract import Interaction
 from discern.recommendations.files import read_contents, read_interactions
 from discern.recommendations.library import Library
 
 FILE = click.Path(path_type=Path)
+
+
+def has_site() -> bool:
+    """Whether a site was made in this home, or one is named by its database."""
+    database = (
+        os.environ.get("DISCERN_DATABASE_URL") or (default_home() / "discern.sqlite3").is_file()
+    )
+    return bool(database) and importlib.util.find_spec("django") is not None
 
 
 def open_library() -> Library:
@@ -31,19 +44,32 @@ def open_library() -> Library:
 def import_files(contents: Path | None, interactions: Path | None) -> None:
     """Take in contents and interactions (csv, jsonl, parquet; .gz too).
 
-    Importing the same file twice changes nothing.
+    Importing the same file twice changes nothing. Where this home has a site, its database takes
+    them in, and the model servers follow.
     """
     if contents is None and interactions is None:
         raise InvalidInput("Give --contents, --interactions or both.")
+    if has_site():
+        given = {"--contents": contents, "--interactions": interactions}
+        files = [part for name, file in given.items() if file for part in (name, str(file))]
+        raise click.exceptions.Exit(run_site_command(["import_recommendations", *files]))
     library = open_library()
     if contents is not None:
         added, replaced = library.put_contents(read_contents(contents))
         click.echo(f"contents      {added:,} added, {replaced:,} replaced")
     if interactions is not None:
-        done = library.put_interactions(read_interactions(interactions))
+        known = {content.id for content in library.contents()}
+        unknown: Counter[bool] = Counter()
+
+        def counted() -> Iterator[Interaction]:
+            for event in read_interactions(interactions):
+                unknown[event.content not in known] += 1
+                yield event
+
+        done = library.put_interactions(counted())
         click.echo(
             f"interactions  {done.accepted:,} added, {done.duplicates:,} known already, "
-            f"{done.late:,} late"
+            f"{unknown[True]:,} of unknown contents, {done.late:,} late"
         )
 
 
@@ -53,7 +79,7 @@ def import_files(contents: Path | None, interactions: Path | None) -> None:
 @click.option("--person", help="Only this person's interactions.")
 @click.argument("output", type=click.Path(path_type=Path, allow_dash=True))
 def export_files(contents: bool, interactions: bool, person: str | None, output: Path) -> None:
-    """Write what was imported to OUTPUT (.csv or .jsonl; - for JSON Lines on stdout)."""
+    """Write what was imported to OUTPUT (.csv, .jsonl, .parquet; - for JSON Lines on stdout)."""
     if contents == (interactions or person is not None):
         raise InvalidInput("Give either --contents or --interactions.")
     library = open_library()
@@ -87,5 +113,16 @@ def _write(rows: list[dict[str, Any]], output: Path) -> None:
                 {key: "|".join(v) if isinstance(v, tuple) else v for key, v in row.items()}
                 for row in rows
             )
+    elif output.suffix == ".parquet":
+        _write_parquet(rows, output)
     else:
-        raise InvalidInput("The output must end in .csv or .jsonl.", field="output")
+        raise InvalidInput("The output must end in .csv, .jsonl or .parquet.", field="output")
+
+
+def _write_parquet(rows: list[dict[str, Any]], output: Path) -> None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra("Parquet needs pyarrow: pip install 'discern[parquet]'.") from None
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), output)

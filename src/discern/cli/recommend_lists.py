@@ -29,6 +29,7 @@ def _recommender() -> Recommender:
 @click.option("--exclude", multiple=True, help="Never this content.")
 @click.option("--seen", is_flag=True, help="Also what the person has met already.")
 @click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--exploration", type=click.FloatRange(0, 1), default=0.1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def for_person(
     person: str,
@@ -38,6 +39,7 @@ def for_person(
     exclude: tuple[str, ...],
     seen: bool,
     diversity: float,
+    exploration: float,
     as_json: bool,
 ) -> None:
     """What PERSON would like next, and why."""
@@ -45,8 +47,10 @@ def for_person(
     for event in reversed(open_library().events.of_person(person)):
         recommender.add(event)
     filters = Filters(categories, tags, exclude, allow_seen=seen)
-    lines = recommender.recommend(person, count, filters=filters, diversity=diversity)
-    _show(recommender, lines, as_json)
+    lines = recommender.recommend(
+        person, count, filters=filters, diversity=diversity, exploration=exploration
+    )
+    _show(recommender, lines, as_json, person)
 
 
 @click.command()
@@ -59,9 +63,15 @@ def similar(content: str, count: int, as_json: bool) -> None:
     _show(recommender, recommender.similar(content, count), as_json)
 
 
-def _show(recommender: Recommender, lines: Sequence[Recommendation], as_json: bool) -> None:
+def _show(
+    recommender: Recommender,
+    lines: Sequence[Recommendation],
+    as_json: bool,
+    person: str | None = None,
+) -> None:
     if as_json:
         click.echo(json.dumps([asdict(line) for line in lines], ensure_ascii=False))
         return
     for place, line in enumerate(lines, 1):
-        click.echo(f"{place:>3}  {recommender.title(line.content):<44.44}  {recommender.why(line)}")
+        why = recommender.why(line, person)
+        click.echo(f"{place:>3}  {recommender.title(line.content):<44.44}  {why}")

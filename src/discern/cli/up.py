@@ -48,7 +48,11 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     _check_port(host, port)
     environment = _environment(host, port, (home or default_home()).absolute(), demo)
     _prepare("Checking settings", ["check"], environment)
+    imported = _imported_before(Path(environment["DISCERN_HOME"]))
     _prepare("Migrating the database", ["migrate", "--no-input"], environment)
+    if imported:
+        command = ["import_recommendations", "--library"]
+        _prepare("Taking in what was imported before", command, environment)
     sign_in = ""
     if demo:
         sign_in = _prepare("Making the demo account", ["make_demo"], environment)
@@ -68,6 +72,14 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
 
     supervisor.run(tick)
     click.echo("Stopped.")
+
+
+def _imported_before(home: Path) -> bool:
+    """Whether `discern recommend import` was used in this home before it had a database. (With a
+    database elsewhere one asks for it: `discern manage import_recommendations --library`.)"""
+    there = (home / "recommendations" / "contents.jsonl").is_file()
+    first = not os.environ.get("DISCERN_DATABASE_URL") and not (home / "discern.sqlite3").exists()
+    return there and first
 
 
 def _check_extras() -> None:

@@ -126,17 +126,27 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             yield row
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def read_parquet(source: Path | IO[bytes], *, name: str) -> Iterator[Row]:
+    """The rows of a Parquet file, streamed; ``name`` is what errors call it.
+
+    Raises:
+        InvalidInput: not Parquet.
+        MissingExtra: pyarrow is not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise MissingExtra("Parquet needs pyarrow: pip install 'discern[parquet]'.") from None
     try:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=BATCH_ROWS):
+        for batch in pyarrow.parquet.ParquetFile(source).iter_batches(batch_size=BATCH_ROWS):
             yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise InvalidInput(f"'{path.name}' is not readable Parquet: {error}.") from error
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InvalidInput(f"'{name}' is not readable Parquet: {error}.", field="file") from error
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    yield from read_parquet(path, name=path.name)
 
 
 _READERS: Final[dict[str, Callable[[Path], Iterator[Row]]]] = {

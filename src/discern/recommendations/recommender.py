@@ -193,11 +193,15 @@ class Recommender:
         known = self.ranker.catalogue.content(column) if column is not None else None
         return known.title or content if known is not None else content
 
-    def why(self, line: Recommendation) -> str:
-        """The reason as a person would say it."""
+    def why(self, line: Recommendation, person: str | None = None) -> str:
+        """The reason as a person would say it. Named, a ``person`` is told whether they liked or
+        only read what it follows from."""
         reason = line.reason
         if reason.kind == "because" and reason.content is not None:
-            return f"because you liked {self.title(reason.content)}"
+            events = self._histories.get(str(person), ()) if person is not None else ()
+            liked = any(event.liked for event in events if event.content == reason.content)
+            verb = ("you liked" if liked else "you read") if events else "of"
+            return f"because {verb} {self.title(reason.content)}"
         if reason.kind == "similar" and reason.content is not None:
             return f"goes with {self.title(reason.content)}"
         if reason.kind == "new":

@@ -6,6 +6,7 @@ and the rule it breaks. docs/settings.md lists them all and a test keeps it comp
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -14,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from discern.errors import ConfigurationInvalid
@@ -44,6 +53,29 @@ def _check_url(value: str, schemes: tuple[str, ...]) -> str:
     return value
 
 
+def _parse_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("must be JSON") from None
+
+
+class ArmOptions(BaseModel):
+    """One way to rank of an experiment: what is left out is as the request says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    diversity: float | None = Field(default=None, ge=0, le=1)
+    exploration: float | None = Field(default=None, ge=0, le=1)
+    model: str | None = Field(default=None, min_length=1)
+    share: float = Field(default=1.0, gt=0)
+
+
+Experiments = Annotated[
+    dict[str, Annotated[dict[str, ArmOptions], Field(min_length=1)]],
+    NoDecode,
+    BeforeValidator(_parse_json),
+]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Rate = Annotated[str, BeforeValidator(_check_rate)]
 
@@ -179,6 +211,14 @@ class Environment(BaseSettings):
         ge=1,
         le=256,
         description="Event streams one web process keeps open at once; each holds a thread.",
+    )
+    recommendation_experiments: Experiments = Field(
+        default_factory=lambda: {
+            "variety": {"likeliest": ArmOptions(diversity=0), "varied": ArmOptions(diversity=0.3)}
+        },
+        description="Rankers side by side, as JSON: "
+        '{"experiment": {"arm": {"model": "name", "diversity": 0.3, "exploration": 0.1, '
+        '"share": 1}}}.',
     )
     worker_threads: int = Field(
         default=2, ge=1, le=64, description="Items one worker process handles at once."

@@ -13,6 +13,7 @@ const MARKS = {
 
 /** Why a line stands in a list, in words and with a mark of its kind. */
 export function Why({ reason }: { readonly reason: Line['reason'] }) {
+  if (!reason) return null;
   const Mark = MARKS[reason.kind];
   return (
     <Text size="sm" c="dimmed" className={classes.why}>

@@ -18,25 +18,32 @@ from django.db.models import QuerySet
 
 from discern.errors import EmptyInput, InvalidInput, NotFound, TooLarge
 from discern.recommendations.contract import Content, Interaction
-from discern.recommendations.files import MAX_FIELD_CHARS, parse_content, parse_interaction
+from discern.recommendations.files import (
+    MAX_FIELD_CHARS,
+    parse_content,
+    parse_interaction,
+    read_parquet,
+)
 from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
 from discern.web.jobs.models import BATCH
 from discern.web.jobs.registry import Kind, register
 from discern.web.jobs.work import Work
 from discern.web.recommendations import services
+from discern.web.recommendations.bulk import CONTENTS_AT_ONCE, INTERACTIONS_AT_ONCE
 from discern.web.recommendations.models import ImportJob
 
-CHUNK_ROWS: Final = 500
+PARQUET_MAGIC: Final = b"PAR1"
 MAX_PROBLEMS: Final = 20
 KINDS: Final = tuple(ImportJob.Kind.values)
 
 
 def accept(*, owner: User, kind: str, content: bytes, name: str = "") -> ImportJob:
-    """Stores a CSV or JSON Lines file and queues it.
+    """Stores a CSV, JSON Lines or Parquet file and queues it.
 
     Raises:
-        InvalidInput: not a kind, or not UTF-8. EmptyInput: no rows. TooLarge: over the limit.
+        InvalidInput: not a kind, or not a file of that form. EmptyInput: no rows.
+        TooLarge: over the limit. MissingExtra: Parquet without pyarrow.
     """
     if kind not in KINDS:
         raise InvalidInput(f"'kind' must be one of {', '.join(KINDS)}.", field="kind")
@@ -63,12 +70,16 @@ def accept(*, owner: User, kind: str, content: bytes, name: str = "") -> ImportJ
 
 
 def read(content: bytes) -> Iterator[Mapping[str, Any]]:
-    """The rows of a CSV file or, where the first character is ``{``, of JSON Lines. A line that is
-    no JSON object comes as a row without columns.
+    """The rows of a Parquet file, told by its first bytes, of a CSV file or, where the first
+    character is ``{``, of JSON Lines. A line that is no JSON object comes as a row without columns.
 
     Raises:
-        InvalidInput: not UTF-8, or not CSV.
+        InvalidInput: not readable Parquet, not UTF-8, or not CSV.
+        MissingExtra: Parquet without pyarrow.
     """
+    if content.startswith(PARQUET_MAGIC):
+        yield from read_parquet(io.BytesIO(content), name="the file")
+        return
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -91,7 +102,8 @@ def process(work: Work[ImportJob]) -> Mapping[str, Any]:
     problems = list(job.problems)
     done = job.progress_done
     rows = islice(enumerate(read(zlib.decompress(bytes(job.content))), 1), done, None)
-    while part := list(islice(rows, CHUNK_ROWS)):
+    contents = job.kind == ImportJob.Kind.CONTENTS
+    while part := list(islice(rows, CONTENTS_AT_ONCE if contents else INTERACTIONS_AT_ONCE)):
         work.check()
         _take(job.kind, part, counts, problems)
         done += len(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -32,7 +33,10 @@ from discern.web.recommendations.services import (
 )
 
 PRECOMPUTED_LENGTH: Final = 50
-ARM_OPTIONS: Final = frozenset({"diversity", "exploration"})
+RANKED_BY: Final = ("diversity", "exploration")
+"""What an arm may decide of how a list is ranked, besides the model."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +61,29 @@ def recommend(
     experiment: str = "",
 ) -> Shown:
     """The person's list; what they did a moment ago counts already. With an ``experiment`` of
-    ``settings.RECOMMENDATION_EXPERIMENTS`` the person's arm decides how it is ranked.
+    ``settings.RECOMMENDATION_EXPERIMENTS`` the person's arm decides how it is ranked, and by
+    which model.
 
     While the model server is away the list made ahead answers, and before the first fit the
-    newest contents do.
+    newest contents do. Neither is the arm's, so neither counts for it.
     """
     arm, options = _arm(person, experiment)
-    chosen = {"diversity": diversity, "exploration": exploration, **options}
+    chosen = {"diversity": diversity, "exploration": exploration}
+    chosen |= {name: float(options[name]) for name in RANKED_BY if name in options}
+    model = str(options["model"]) if "model" in options else None
     request = check_request(
         RecommendationRequest(history=history_of(person=person), n=n, filters=filters, **chosen)
     )
     source = "model"
     try:
-        found = get_engine().recommend(request, deadline_s=settings.MODEL_SERVER_TIMEOUT_S)
+        found, arm = _ranked(request, model, arm)
     except ModelNotFound:
-        found, source = _newest(request), "newest"
+        found, source, arm = _newest(request), "newest", ""
     except (Unavailable, DeadlineExceeded):
         ahead = _made_ahead(person, request)
         if ahead is None:
             raise
-        found, source = ahead, "precomputed"
+        found, source, arm = ahead, "precomputed", ""
     liked = {event.content for event in request.history if event.liked}
     return _shown(found, source, person=person, liked=liked, experiment=experiment, arm=arm)
 
@@ -185,10 +192,22 @@ def _shown(
     return Shown(lines, source, found.model_name, found.model_version, arm, impression)
 
 
-def _arm(person: Person | None, experiment: str) -> tuple[str, dict[str, float]]:
-    arms: Mapping[str, Mapping[str, float]] = settings.RECOMMENDATION_EXPERIMENTS.get(
-        experiment, {}
-    )
+def _ranked(
+    request: RecommendationRequest, model: str | None, arm: str
+) -> tuple[RecommendationList, str]:
+    """The list, and the arm it is of: none where the arm's own model is not there."""
+    deadline_s = settings.MODEL_SERVER_TIMEOUT_S
+    try:
+        return get_engine().recommend(request, model=model, deadline_s=deadline_s), arm
+    except ModelNotFound:
+        if model is None:
+            raise
+        _log.warning("the arm '%s' names the model '%s', which is not there", arm, model)
+        return get_engine().recommend(request, deadline_s=deadline_s), ""
+
+
+def _arm(person: Person | None, experiment: str) -> tuple[str, Mapping[str, Any]]:
+    arms: Mapping[str, Mapping[str, Any]] = settings.RECOMMENDATION_EXPERIMENTS.get(experiment, {})
     if person is None or not arms:
         return "", {}
     chosen = assign(
@@ -196,8 +215,7 @@ def _arm(person: Person | None, experiment: str) -> tuple[str, dict[str, float]]
         experiment,
         [Arm(name, float(options.get("share", 1.0))) for name, options in arms.items()],
     )
-    options = arms[chosen.name]
-    return chosen.name, {name: options[name] for name in options if name in ARM_OPTIONS}
+    return chosen.name, arms[chosen.name]
 
 
 def _made_ahead(person: Person | None, request: RecommendationRequest) -> RecommendationList | None:

@@ -61,6 +61,14 @@ def number_of(request: Request, name: str, default: float) -> float:
         raise InvalidInput(f"'{name}' must be a number.", field=name) from None
 
 
+def flag_of(request: Request, name: str, *, default: bool) -> bool:
+    """``true`` or ``1``, ``false`` or ``0`` of the query string."""
+    text = request.query_params.get(name, str(default)).lower()
+    if text not in ("1", "true", "0", "false"):
+        raise InvalidInput(f"'{name}' must be true or false.", field=name)
+    return text in ("1", "true")
+
+
 def id_of(value: object, *, field: str) -> UUID | None:
     """A UUID, or None for None."""
     if value is None:

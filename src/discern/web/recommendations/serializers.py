@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from discern.recommendations.contract import MAX_ID_CHARS
+from discern.recommendations.contract import MAX_ID_CHARS, Reason
 from discern.web.recommendations.lists import Shown
 from discern.web.recommendations.models import Content, ImportJob, LearningJob, UserInteraction
 from discern.web.recommendations.services import MAX_BATCH
@@ -124,7 +124,9 @@ class RecommendationLineSerializer(serializers.Serializer[Any]):
     category = serializers.CharField()
     tags = serializers.ListField(child=serializers.CharField())
     score = serializers.FloatField(help_text="Orders this list; means nothing across lists.")
-    reason = RecommendationReasonSerializer()
+    reason = RecommendationReasonSerializer(
+        required=False, help_text="Left out with `explain=false`."
+    )
 
 
 class RecommendationModelSerializer(serializers.Serializer[Any]):
@@ -254,7 +256,7 @@ class ImportJobPageSerializer(serializers.Serializer[Any]):
 
 class ImportFormSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=ImportJob.Kind.choices)
-    file = serializers.FileField(help_text="CSV or JSON Lines.")
+    file = serializers.FileField(help_text="CSV, JSON Lines or Parquet.")
 
 
 class WithdrawnSerializer(serializers.Serializer[Any]):
@@ -265,8 +267,9 @@ class ErasedSerializer(serializers.Serializer[Any]):
     interactions = serializers.IntegerField()
 
 
-def list_data(shown: Shown) -> dict[str, Any]:
-    """A list as plain data; see :class:`RecommendationListSerializer`."""
+def list_data(shown: Shown, *, explain: bool = True) -> dict[str, Any]:
+    """A list as plain data, without its reasons if not to ``explain`` it; see
+    :class:`RecommendationListSerializer`."""
     return {
         "items": [
             {
@@ -275,11 +278,7 @@ def list_data(shown: Shown) -> dict[str, Any]:
                 "category": content.category,
                 "tags": content.tags,
                 "score": line.score,
-                "reason": {
-                    "kind": line.reason.kind,
-                    "content_id": line.reason.content,
-                    "text": why,
-                },
+                **({"reason": _reason(line.reason, why)} if explain else {}),
             }
             for content, line, why in shown.lines
         ],
@@ -288,3 +287,7 @@ def list_data(shown: Shown) -> dict[str, Any]:
         "arm": shown.arm,
         "impression": shown.impression,
     }
+
+
+def _reason(reason: Reason, why: str) -> dict[str, Any]:
+    return {"kind": reason.kind, "content_id": reason.content, "text": why}

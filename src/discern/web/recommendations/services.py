@@ -71,8 +71,9 @@ def check_batch(items: Sequence[object], *, field: str) -> None:
         )
 
 
-def put_contents(*, contents: Sequence[contract.Content]) -> Taken:
-    """Adds contents, or replaces those with the same id, all or none."""
+def put_contents(*, contents: Sequence[contract.Content], mirror: bool = True) -> Taken:
+    """Adds contents, or replaces those with the same id, all or none. Without ``mirror`` model
+    servers are not told: they know."""
     latest = {content.id: content for content in contents}
     with transaction.atomic():
         known = set(
@@ -85,7 +86,8 @@ def put_contents(*, contents: Sequence[contract.Content]) -> Taken:
             update_fields=["title", "text", "category", "tags", "created_at", "available"],
             batch_size=500,
         )
-        transaction.on_commit(lambda: _mirror_contents(list(latest.values())), robust=True)
+        if mirror:
+            transaction.on_commit(lambda: _mirror_contents(list(latest.values())), robust=True)
     return Taken(added=len(latest) - len(known), replaced=len(known))
 
 
@@ -215,11 +217,17 @@ def record(
     interactions: Sequence[contract.Interaction],
     keys: Sequence[str] | None = None,
     impression: UUID | None = None,
+    mirror: bool = True,
 ) -> Taken:
     """Stores interactions. Those with a known key (or, without ``keys``, the same in everything)
-    change nothing; out of order is fine. ``impression`` names the list they came from."""
+    change nothing; out of order is fine. ``impression`` names the list they came from. Without
+    ``mirror`` model servers are not told: they know."""
     named = list(keys) if keys is not None else [_key(event) for event in interactions]
-    contents = contents_by_id([event.content for event in interactions])
+    named_contents = {event.content for event in interactions}
+    contents = {
+        row.external_id: row
+        for row in Content.objects.filter(external_id__in=named_contents).only("external_id")
+    }
     known = [
         (key, event)
         for key, event in zip(named, interactions, strict=True)
@@ -240,13 +248,14 @@ def record(
         )
         if impression is not None:
             _note_outcome(impression, list(fresh.values()))
-        transaction.on_commit(lambda: _mirror(fresh), robust=True)
+        if mirror:
+            transaction.on_commit(lambda: _mirror(fresh), robust=True)
     hour_ago = timezone.now().timestamp() - 3600
     return Taken(
         added=len(fresh),
         duplicates=len(known) - len(fresh),
         unknown=len(named) - len(known),
-        late=sum(event.at < hour_ago for event in fresh.values()),
+        late=sum(0 < event.at < hour_ago for event in fresh.values()),
     )
 
 

@@ -45,12 +45,12 @@ export function Importing() {
         onDrop={([file]) => {
           if (file !== undefined) send.mutate({ file, kind });
         }}
-        inputProps={{ 'aria-label': 'A CSV or JSON Lines file to add' }}
+        inputProps={{ 'aria-label': 'A CSV, JSON Lines or Parquet file to add' }}
         aria-label="Drop a file here, or press Enter to choose one"
       >
         <Stack align="center" gap={6} py="lg" style={{ pointerEvents: 'none' }}>
           <IconFileTypeCsv size={32} stroke={1.3} aria-hidden="true" />
-          <Text fw={550}>Drop a CSV or JSON Lines file here, or click to choose one</Text>
+          <Text fw={550}>Drop a CSV, JSON Lines or Parquet file here, or click to choose one</Text>
           <Text size="sm" c="dimmed" ta="center" maw="56ch">
             Columns: {COLUMNS[kind]}
           </Text>

@@ -58,7 +58,7 @@ function List({ taste, onClear }: Props) {
   return (
     <Stack gap="lg">
       <Source source={data.source} />
-      {data.source === 'model' && data.items.length > 0 && data.items.every(({ reason }) => reason.kind === 'popular') && (
+      {data.source === 'model' && data.items.length > 0 && data.items.every(({ reason }) => reason?.kind === 'popular') && (
         <Text size="sm" c="dimmed">
           Like a few: the first lists lean on what many readers like, and yours takes over as you go.
         </Text>

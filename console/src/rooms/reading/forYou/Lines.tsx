@@ -35,7 +35,7 @@ export function Lines({ list, stale = false, busy = false, stacked = false, onJu
             >
               {title === '' ? id : title}
             </Anchor>
-            {reason.kind !== 'similar' && <Why reason={reason} />}
+            {reason?.kind !== 'similar' && <Why reason={reason} />}
           </div>
           {onJudge !== undefined && (
             <div className={classes.judge}>

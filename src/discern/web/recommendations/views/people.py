@@ -26,6 +26,7 @@ from discern.web.recommendations.parameters import (
     PAGE,
     PERSON,
     filters_of,
+    flag_of,
     id_of,
     length_of,
     number_of,
@@ -104,11 +105,15 @@ class RecommendationsView(ApiView):
             OpenApiParameter("diversity", float, description="0 (likeliest) to 1 (most varied)."),
             OpenApiParameter("exploration", float, description="Share kept for new contents."),
             OpenApiParameter("experiment", str, description="Compare rankers under this name."),
+            OpenApiParameter(
+                "explain", bool, description="Give every line its reason (true if left out)."
+            ),
         ],
         responses=serializers.RecommendationListSerializer,
     )
     def get(self, request: Request) -> Response:
         """What the person would like next, and why. Somebody unknown gets the popular."""
+        explain = flag_of(request, "explain", default=True)
         shown = lists.recommend(
             person=person_of(request),
             n=length_of(request),
@@ -117,7 +122,7 @@ class RecommendationsView(ApiView):
             exploration=number_of(request, "exploration", 0.1),
             experiment=request.query_params.get("experiment", ""),
         )
-        return Response(serializers.list_data(shown))
+        return Response(serializers.list_data(shown, explain=explain))
 
 
 class PersonView(ApiView):
