@@ -8,11 +8,12 @@ from discern.web import console
 from discern.web.api.views import NoSuchAddress
 
 api_v1: list[URLPattern | URLResolver] = [
-    path("", include("discern.web.api.urls")),
-    path("", include("discern.web.accounts.urls")),
+    # They are tried in this order, so what is asked most often comes first.
     path("", include("discern.web.text.urls")),
-    path("", include("discern.web.uploads.urls")),
     path("", include("discern.web.recommendations.urls")),
+    path("", include("discern.web.uploads.urls")),
+    path("", include("discern.web.accounts.urls")),
+    path("", include("discern.web.api.urls")),
     re_path(r"", NoSuchAddress.as_view()),
 ]
 
