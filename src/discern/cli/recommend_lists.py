@@ -28,8 +28,20 @@ def _recommender() -> Recommender:
 @click.option("--tag", "tags", multiple=True, help="Only contents with this tag.")
 @click.option("--exclude", multiple=True, help="Never this content.")
 @click.option("--seen", is_flag=True, help="Also what the person has met already.")
-@click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, show_default=True)
-@click.option("--exploration", type=click.FloatRange(0, 1), default=0.1, show_default=True)
+@click.option(
+    "--diversity",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="From 0, the likeliest, to 1, as varied as can be.",
+)
+@click.option(
+    "--exploration",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="The share of the list kept for contents too new to be known.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def for_person(
     person: str,
