@@ -1,0 +1,56 @@
+"""Who is judged, by what, and that nobody judged was learned from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy")
+
+import scipy.sparse as sp
+
+from discern.recommendations import split
+from discern.recommendations.split import DRAWS, Fold, tenths
+
+PEOPLE, CONTENTS = 90, 60
+
+
+@pytest.fixture(scope="module")
+def matrix() -> sp.csr_matrix:
+    rng = np.random.default_rng(5)
+    dense = (rng.random((PEOPLE, CONTENTS)) < 0.4).astype(np.float32)
+    dense[:, 0] = 0
+    dense[:, 1] = np.arange(1, PEOPLE + 1)  # who a row is, whatever its place
+    return sp.csr_matrix(dense)
+
+
+@pytest.fixture(scope="module")
+def folds(matrix: sp.csr_matrix) -> list[Fold]:
+    return list(split.test_folds(matrix))
+
+
+def _whole(fold: Fold) -> np.ndarray:
+    return np.asarray((fold.held_out.history + fold.held_out.targets).todense())
+
+
+def test_each_test_person_is_judged_by_several_fifths_of_their_own_likes(
+    matrix: sp.csr_matrix, folds: list[Fold]
+) -> None:
+    for number, fold in enumerate(folds):
+        judged = tenths(PEOPLE)[2 * number]
+        assert np.array_equal(_whole(fold), np.tile(matrix[judged].toarray(), (DRAWS, 1)))
+        held = np.diff(fold.held_out.targets.indptr)
+        assert np.array_equal(held, np.tile(np.diff(matrix[judged].indptr) // 5, DRAWS))
+        drawn = fold.held_out.targets.toarray().reshape(DRAWS, len(judged), CONTENTS)
+        assert len(np.unique(drawn[:, 0], axis=0)) > 1, "the draws are all the same"
+
+
+def test_nobody_judged_was_learned_from(folds: list[Fold]) -> None:
+    for fold in folds:
+        learned = set(fold.train[:, 1].toarray().ravel())
+        assert not learned & set(_whole(fold)[:, 1])
+
+
+def test_the_folds_are_the_same_every_time(matrix: sp.csr_matrix, folds: list[Fold]) -> None:
+    for fold, again in zip(folds, split.test_folds(matrix), strict=True):
+        assert (fold.held_out.targets != again.held_out.targets).nnz == 0
