@@ -753,6 +753,12 @@ export interface components {
             /** @default  */
             comment?: string;
         };
+        /**
+         * @description * `objects` - objects
+         *     * `text` - text
+         * @enum {string}
+         */
+        FindEnum: "objects" | "text";
         FitRequestRequest: {
             /**
              * Format: double
@@ -1235,7 +1241,10 @@ export interface components {
             score: number;
             quad: number[][];
         };
-        /** @description One upload; ``objects``, ``text`` and ``mood`` are null until their step is done. */
+        /**
+         * @description One upload; ``objects``, ``text`` and ``mood`` are null until their step is done, and stay
+         *     so where they were not asked for.
+         */
         Upload: {
             /** Format: uuid */
             id: string;
@@ -1245,6 +1254,8 @@ export interface components {
             sha256: string;
             width: number | null;
             height: number | null;
+            /** @description What was asked for. */
+            find: components["schemas"]["FindEnum"][];
             state: components["schemas"]["StateEnum"];
             attempts: number;
             progress: components["schemas"]["UploadProgress"];
@@ -4635,6 +4646,8 @@ export interface operations {
     uploadPictures: {
         parameters: {
             query?: {
+                /** @description What to look for, separated by commas; the site's setting (objects and text, with the text's mood) if left out. Reading text takes several times as long as finding objects. */
+                find?: ("objects" | "text")[];
                 /** @description interactive (default) or batch. */
                 priority?: "batch" | "interactive";
             };
@@ -5450,7 +5463,7 @@ export interface operations {
             header: {
                 "Tus-Resumable": "1.0.0";
                 "Upload-Length": number;
-                /** @description filename in base64 */
+                /** @description filename, and find as in uploadPictures; values in base64. */
                 "Upload-Metadata"?: string;
             };
             path?: never;

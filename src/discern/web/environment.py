@@ -197,6 +197,11 @@ class Environment(BaseSettings):
     s3_endpoint: str = Field(
         default="", description="Address of an S3-compatible service that is not Amazon's."
     )
+    upload_find: Literal["objects,text", "objects", "text"] = Field(
+        default="objects,text",
+        description="What is looked for in a picture whose upload does not say: objects, text or "
+        "both. Reading text takes several times as long as finding objects.",
+    )
     upload_quota_pictures: int = Field(
         default=10_000, ge=1, description="Pictures one person may keep."
     )

@@ -46,7 +46,7 @@ function Live() {
   return (
     <>
       {latest !== null && <Latest id={latest} />}
-      <AddPictures compact onFiles={(files) => outbox.add(files, accept)} />
+      <AddPictures compact onFiles={(files, find) => outbox.add(files, find, accept)} />
       <Parcels onAccepted={accept} />
     </>
   );

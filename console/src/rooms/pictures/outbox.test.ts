@@ -22,7 +22,7 @@ describe('the outbox', () => {
       return new Promise((resolve) => open.push(() => resolve(accepting(name))));
     }, noWait);
     const accepted: string[] = [];
-    outbox.add([file('a'), file('b'), file('c')], ({ id }) => accepted.push(id));
+    outbox.add([file('a'), file('b'), file('c')], ['objects'], ({ id }) => accepted.push(id));
     expect(open).toHaveLength(2);
     open[0]?.();
     await settled();
@@ -42,7 +42,7 @@ describe('the outbox', () => {
       return Promise.resolve(accepting('late'));
     }, noWait);
     const accepted: string[] = [];
-    outbox.add([file('a')], ({ id }) => accepted.push(id));
+    outbox.add([file('a')], ['objects'], ({ id }) => accepted.push(id));
     await settled();
     expect(accepted).toEqual(['late']);
     expect(new Set(sent.map(({ key }) => key)).size).toBe(1);
@@ -56,7 +56,7 @@ describe('the outbox', () => {
     }, noWait);
     const accepted: string[] = [];
     const accept = ({ id }: Upload) => accepted.push(id);
-    outbox.add([file('a')], accept);
+    outbox.add([file('a')], ['objects'], accept);
     await settled();
     const [kept] = outbox.parcels();
     expect(kept?.failure?.message).toBe('Cut off.');
@@ -74,7 +74,7 @@ describe('the outbox', () => {
       return Promise.resolve(accepting('a'));
     }, noWait);
     outbox.subscribe(() => shares.push(outbox.parcels()[0]?.share ?? 1));
-    outbox.add([file('a')], () => undefined);
+    outbox.add([file('a')], ['objects'], () => undefined);
     await settled();
     expect(shares).toContain(0.5);
   });

@@ -3,6 +3,7 @@
 import { useSyncExternalStore } from 'react';
 
 import { asFailure, type Failure } from '../../server/problem';
+import type { Find } from './find';
 import { send } from './send';
 import type { Upload } from './uploads';
 
@@ -13,6 +14,8 @@ export interface Parcel {
   readonly id: number;
   readonly file: File;
   readonly key: string;
+  /** What it is looked at for. */
+  readonly find: readonly Find[];
   /** 0 to 1. */
   readonly share: number;
   /** Why it was not taken, once that is certain. */
@@ -43,11 +46,16 @@ export class Outbox {
     return () => this.#listeners.delete(listener);
   };
 
-  add(files: readonly File[], onAccepted: (upload: Upload) => void): void {
+  add(
+    files: readonly File[],
+    find: readonly Find[],
+    onAccepted: (upload: Upload) => void,
+  ): void {
     const added = files.map((file) => ({
       id: this.#next++,
       file,
       key: randomKey(),
+      find,
       share: 0,
       failure: null,
     }));
@@ -91,12 +99,13 @@ export class Outbox {
   }
 
   /** A server that is away for a moment is asked again; its answer may be all that was lost. */
-  async #stubbornly({ id, file, key }: Parcel): Promise<Upload> {
+  async #stubbornly({ id, file, key, find }: Parcel): Promise<Upload> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.transport({
           file,
           key,
+          find,
           onProgress: (share) => this.#change(id, { share }),
         });
       } catch (error) {

@@ -3,6 +3,7 @@
 import type { components } from '../../api/schema';
 import { csrfToken } from '../../server/client';
 import { Failure, failureOf, offline } from '../../server/problem';
+import type { Find } from './find';
 import type { Upload } from './uploads';
 
 type Accepted = components['schemas']['Accepted'];
@@ -13,11 +14,12 @@ interface Sending {
   readonly file: File;
   /** Sent again with the same key, a file is stored once. */
   readonly key: string;
+  readonly find: readonly Find[];
   readonly onProgress: (share: number) => void;
 }
 
 /** The picture's row; rejects with a {@link Failure} only. */
-export async function send({ file, key, onProgress }: Sending): Promise<Upload> {
+export async function send({ file, key, find, onProgress }: Sending): Promise<Upload> {
   if (file.size > MAX_BYTES) {
     throw new Failure({
       code: 'too_large',
@@ -25,7 +27,7 @@ export async function send({ file, key, onProgress }: Sending): Promise<Upload> 
       detail: 'A picture may have 20 MiB at most. It was not sent.',
     });
   }
-  const { uploads, rejected } = await post({ file, key, onProgress });
+  const { uploads, rejected } = await post({ file, key, find, onProgress });
   const [accepted] = uploads;
   if (accepted !== undefined) return accepted;
   const [refused] = rejected;
@@ -36,10 +38,10 @@ export async function send({ file, key, onProgress }: Sending): Promise<Upload> 
   });
 }
 
-function post({ file, key, onProgress }: Sending): Promise<Accepted> {
+function post({ file, key, find, onProgress }: Sending): Promise<Accepted> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', '/api/v1/uploads');
+    request.open('POST', `/api/v1/uploads?find=${find.join(',')}`);
     request.responseType = 'json';
     request.setRequestHeader('X-CSRFToken', csrfToken());
     request.setRequestHeader('Idempotency-Key', key);

@@ -15,7 +15,10 @@ from discern.web.jobs.models import Job
 MAX_NAME_CHARS: Final = 255
 
 STEPS: Final = ("cleaned", "objects", "text", "mood")
-"""What is done with a picture, in order; ``progress_done`` counts them."""
+"""Everything that can be done with a picture, in order."""
+
+FINDS: Final = {"objects": ("objects",), "text": ("text", "mood")}
+"""What can be asked for, and the steps it takes."""
 
 
 def folder_of(upload_id: uuid.UUID) -> PurePosixPath:
@@ -27,7 +30,8 @@ class Upload(Job):
     """One picture and what was found in it.
 
     ``original`` is the file as sent; it is deleted once ``picture``, the same pixels without any
-    metadata, has been stored. ``notes`` says why a step was left out, by the step's name.
+    metadata, has been stored. ``find`` names what was asked for, of :data:`FINDS`, separated by
+    commas. ``notes`` says why a step was left out, by the step's name.
     """
 
     owner = models.ForeignKey(
@@ -37,6 +41,7 @@ class Upload(Job):
     media_type = models.CharField(max_length=40)
     bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
+    find = models.CharField(max_length=40, default=",".join(FINDS))
     original = models.CharField(max_length=200, blank=True, default="")
     picture = models.CharField(max_length=200, blank=True, default="")
     thumbnail = models.CharField(max_length=200, blank=True, default="")
@@ -56,6 +61,17 @@ class Upload(Job):
             models.Index(fields=["owner", "-created_at"], name="upload_by_owner"),
         ]
 
+    @property
+    def finds(self) -> tuple[str, ...]:
+        """What was asked for, in the order of :data:`FINDS`."""
+        return tuple(name for name in FINDS if name in self.find.split(","))
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is done with this picture, in order; ``progress_done`` counts them."""
+        asked = {step for name in self.finds for step in FINDS[name]}
+        return tuple(step for step in STEPS if step in asked or step == STEPS[0])
+
 
 class ResumableUpload(models.Model):
     """A file that arrives in parts, by the tus protocol; it becomes an :class:`Upload` when its
@@ -66,6 +82,7 @@ class ResumableUpload(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="resumable_uploads"
     )
     name = models.CharField(max_length=MAX_NAME_CHARS)
+    find = models.CharField(max_length=40, default=",".join(FINDS))
     length = models.PositiveBigIntegerField()
     offset = models.PositiveBigIntegerField(default=0)
     upload = models.ForeignKey(Upload, on_delete=models.SET_NULL, null=True, blank=True)

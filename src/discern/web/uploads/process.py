@@ -17,7 +17,7 @@ from discern.web.engine import get_engine
 from discern.web.jobs.models import State
 from discern.web.jobs.work import LeaseLost, Work
 from discern.web.uploads import storing
-from discern.web.uploads.models import STEPS, Upload, folder_of
+from discern.web.uploads.models import Upload, folder_of
 
 THUMBNAIL_SIDE: Final = 400
 DEADLINE_S: Final = 60.0
@@ -29,12 +29,14 @@ def process(work: Work[Upload]) -> Mapping[str, Any] | None:
     """Handles one claimed row; see :data:`discern.web.jobs.registry.Handler`."""
     try:
         picture = _cleaned(work)
-        work.check()
-        _step(work, "objects", functools.partial(_objects, picture))
-        work.check()
-        _step(work, "text", functools.partial(_text, picture))
-        work.check()
-        _step(work, "mood", functools.partial(_mood, work.job))
+        run = {
+            "objects": functools.partial(_objects, picture),
+            "text": functools.partial(_text, picture),
+            "mood": functools.partial(_mood, work.job),
+        }
+        for name in work.job.steps[1:]:
+            work.check()
+            _step(work, name, run[name])
     except LeaseLost:
         _forget_if_deleted(work.job)
         raise
@@ -64,7 +66,7 @@ def _cleaned(work: Work[Upload]) -> bytes:
 
 def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> None:
     """Runs one step and stores its result; a step whose model is not installed is noted."""
-    done = STEPS.index(name) + 1
+    done = work.job.steps.index(name) + 1
     if work.job.progress_done >= done and name not in work.job.notes:
         return
     notes = {step: note for step, note in work.job.notes.items() if step != name}
@@ -82,7 +84,7 @@ def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> N
 def _progress(work: Work[Upload], done: int) -> dict[str, Any]:
     # Attempts stay counted from step to step: a picture that kills its worker in a late step has
     # made progress each time, and is poison all the same.
-    columns = work.progress(done, len(STEPS))
+    columns = work.progress(done, len(work.job.steps))
     columns.pop("attempts")
     return columns
 

@@ -32,7 +32,8 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
     """Begins an upload of ``length`` bytes.
 
     Raises:
-        InvalidInput: the length or the metadata cannot be read.
+        InvalidInput: the length or the metadata cannot be read, or its ``find`` is not as
+            :func:`discern.web.uploads.services.check_find` wants it.
         TooLarge: longer than a picture may be.
         QuotaExceeded: too many unfinished uploads.
     """
@@ -44,6 +45,8 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
             field="Upload-Length",
             limit=MAX_IMAGE_BYTES,
         )
+    told = parse_metadata(metadata)
+    find = services.check_find(told.get("find"))
     now = timezone.now()
     unfinished = ResumableUpload._default_manager.filter(
         owner=owner, upload__isnull=True, expires_at__gt=now
@@ -56,7 +59,8 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
         )
     return ResumableUpload._default_manager.create(
         owner=owner,
-        name=services.clean_name(parse_metadata(metadata).get("filename", "")),
+        name=services.clean_name(told.get("filename", "")),
+        find=find,
         length=int(length),
         expires_at=now + timedelta(hours=settings.UPLOAD_RESUMABLE_HOURS),
     )
@@ -161,6 +165,6 @@ def _finish(owner: User, row: ResumableUpload) -> Upload:
     parts = row.parts.order_by("offset").values_list("data", flat=True)
     data = b"".join(bytes(part) for part in parts)
     candidate = services.look_at(row.name, data)
-    [upload] = services.store(owner=owner, candidates=[candidate], priority=0)
+    [upload] = services.store(owner=owner, candidates=[candidate], priority=0, find=row.find)
     row.parts.all().delete()
     return upload

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from discern.web.jobs.models import State
-from discern.web.uploads.models import STEPS, Upload
+from discern.web.uploads.models import FINDS, STEPS, Upload
 from discern.web.uploads.process import explain
 
 
@@ -92,7 +92,8 @@ class UploadErrorSerializer(serializers.Serializer[Any]):
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    """One upload; ``objects``, ``text`` and ``mood`` are null until their step is done."""
+    """One upload; ``objects``, ``text`` and ``mood`` are null until their step is done, and stay
+    so where they were not asked for."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -101,6 +102,9 @@ class UploadSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     width = serializers.IntegerField(allow_null=True)
     height = serializers.IntegerField(allow_null=True)
+    find = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(FINDS)), help_text="What was asked for."
+    )
     state = serializers.ChoiceField(choices=State.choices)
     attempts = serializers.IntegerField()
     progress = UploadProgressSerializer()
@@ -149,9 +153,10 @@ def describe(row: Upload) -> dict[str, Any]:
         "sha256": row.sha256,
         "width": row.width,
         "height": row.height,
+        "find": list(row.finds),
         "state": row.state,
         "attempts": row.attempts,
-        "progress": {"done": row.progress_done, "total": len(STEPS), "step": _step(row)},
+        "progress": {"done": row.progress_done, "total": len(row.steps), "step": _step(row)},
         "error": error,
         "notes": row.notes,
         "objects": row.objects_found,
@@ -172,6 +177,6 @@ def describe(row: Upload) -> dict[str, Any]:
 
 
 def _step(row: Upload) -> str | None:
-    if row.state != State.PROCESSING or row.progress_done >= len(STEPS):
+    if row.state != State.PROCESSING or row.progress_done >= len(row.steps):
         return None
-    return STEPS[row.progress_done]
+    return row.steps[row.progress_done]

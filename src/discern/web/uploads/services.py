@@ -24,8 +24,8 @@ from discern.web.jobs.models import INTERACTIVE, State
 from discern.web.uploads import storing
 from discern.web.uploads.errors import IdempotencyKeyReused, QuotaExceeded
 from discern.web.uploads.models import (
+    FINDS,
     MAX_NAME_CHARS,
-    STEPS,
     IdempotentRequest,
     Upload,
     folder_of,
@@ -76,16 +76,26 @@ class Accepted:
     rejected: tuple[Rejected, ...] = ()
 
 
-def accept(*, owner: User, files: Sequence[Incoming], priority: int = INTERACTIVE) -> Accepted:
+def accept(
+    *,
+    owner: User,
+    files: Sequence[Incoming],
+    priority: int = INTERACTIVE,
+    find: str | None = None,
+) -> Accepted:
     """Stores and queues every file that is a picture; the others are returned with their error.
 
     Raises:
         EmptyInput, TooLarge: no file, or too many.
+        InvalidInput: ``find`` is not as :func:`check_find` wants it.
         QuotaExceeded: the person's room does not hold them; nothing is kept.
         StorageFull: the disk does not; nothing is kept.
     """
+    asked = check_find(find)
     candidates, rejected = examine(files)
-    rows = store(owner=owner, candidates=candidates, priority=priority) if candidates else []
+    if not candidates:
+        return Accepted((), tuple(rejected))
+    rows = store(owner=owner, candidates=candidates, priority=priority, find=asked)
     return Accepted(tuple(rows), tuple(rejected))
 
 
@@ -128,10 +138,28 @@ def clean_name(name: str) -> str:
     return printable[:MAX_NAME_CHARS] or "picture"
 
 
-def store(*, owner: User, candidates: Sequence[Candidate], priority: int) -> list[Upload]:
+def check_find(given: str | None) -> str:
+    """What is to be found, separated by commas and in order; the site's setting if None.
+
+    Raises:
+        InvalidInput: there is another word in it, or none.
+    """
+    if given is None:
+        return str(settings.UPLOAD_FIND)
+    asked = {name.strip() for name in given.split(",")}
+    if not asked or not asked <= set(FINDS):
+        raise InvalidInput(
+            f"'find' must be one or more of {', '.join(FINDS)}, separated by commas.", field="find"
+        )
+    return ",".join(name for name in FINDS if name in asked)
+
+
+def store(
+    *, owner: User, candidates: Sequence[Candidate], priority: int, find: str
+) -> list[Upload]:
     """Writes the files, then all their rows in one transaction; on any failure removes what was
-    written and keeps nothing."""
-    rows = [_row(owner, candidate, priority) for candidate in candidates]
+    written and keeps nothing. ``find`` is as :func:`check_find` returns it."""
+    rows = [_row(owner, candidate, priority, find) for candidate in candidates]
     written: list[str] = []
     try:
         for row, candidate in zip(rows, candidates, strict=True):
@@ -149,9 +177,9 @@ def store(*, owner: User, candidates: Sequence[Candidate], priority: int) -> lis
     return rows
 
 
-def _row(owner: User, candidate: Candidate, priority: int) -> Upload:
+def _row(owner: User, candidate: Candidate, priority: int, find: str) -> Upload:
     upload_id = uuid.uuid4()
-    return Upload(
+    row = Upload(
         id=upload_id,
         owner=owner,
         name=candidate.name,
@@ -160,8 +188,10 @@ def _row(owner: User, candidate: Candidate, priority: int) -> Upload:
         sha256=candidate.sha256,
         original=str(folder_of(upload_id) / "original"),
         priority=priority,
-        progress_total=len(STEPS),
+        find=find,
     )
+    row.progress_total = len(row.steps)
+    return row
 
 
 def check_quota(owner: User, candidates: Sequence[Candidate]) -> None:
@@ -188,9 +218,9 @@ def check_quota(owner: User, candidates: Sequence[Candidate]) -> None:
         )
 
 
-def fingerprint(names_and_contents: Iterable[tuple[str, bytes]]) -> str:
-    """Tells one request's files from another's."""
-    digest = hashlib.sha256()
+def fingerprint(names_and_contents: Iterable[tuple[str, bytes]], find: str) -> str:
+    """Tells one request's files, and what is asked of them, from another's."""
+    digest = hashlib.sha256(find.encode())
     for name, content in names_and_contents:
         digest.update(len(name).to_bytes(4, "big") + name.encode("utf-8", "replace"))
         digest.update(hashlib.sha256(content).digest())

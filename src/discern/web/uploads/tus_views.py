@@ -53,7 +53,12 @@ class ResumablesView(TusView):
         parameters=[
             _VERSION,
             OpenApiParameter("Upload-Length", int, _HEADER, required=True),
-            OpenApiParameter("Upload-Metadata", str, _HEADER, description="filename in base64"),
+            OpenApiParameter(
+                "Upload-Metadata",
+                str,
+                _HEADER,
+                description="filename, and find as in uploadPictures; values in base64.",
+            ),
         ],
         request=None,
         responses={201: None},

@@ -20,7 +20,7 @@ from discern.web.api.problems import problem_of
 from discern.web.api.views import ApiView
 from discern.web.jobs.models import BATCH, INTERACTIVE, State
 from discern.web.uploads import events, render, services, storing
-from discern.web.uploads.models import Upload
+from discern.web.uploads.models import FINDS, Upload
 from discern.web.uploads.parsing import PicturesParser
 from discern.web.uploads.serializers import (
     AcceptedSerializer,
@@ -77,6 +77,15 @@ class UploadsView(ApiView):
             OpenApiParameter(
                 "priority", enum=list(PRIORITIES), description="interactive (default) or batch."
             ),
+            OpenApiParameter(
+                "find",
+                {"type": "array", "items": {"type": "string", "enum": list(FINDS)}},
+                explode=False,
+                style="form",
+                description="What to look for, separated by commas; the site's setting "
+                "(objects and text, with the text's mood) if left out. Reading text takes several "
+                "times as long as finding objects.",
+            ),
         ],
         request={
             "multipart/form-data": {
@@ -99,31 +108,33 @@ class UploadsView(ApiView):
             raise rejected[0].error
         refused = [_refusal(item) for item in rejected]
         priority = _priority(request)
+        find = services.check_find(request.query_params.get("find"))
         key = request.headers.get("Idempotency-Key")
         if key is None:
-            rows = services.store(owner=owner, candidates=candidates, priority=priority)
+            rows = services.store(owner=owner, candidates=candidates, priority=priority, find=find)
             return self._accepted(rows, refused)
-        return self._accept_once(owner, services.check_key(key), candidates, refused, priority)
-
-    def _accept_once(
-        self,
-        owner: User,
-        key: str,
-        candidates: Sequence[services.Candidate],
-        refused: list[dict[str, Any]],
-        priority: int,
-    ) -> HttpResponseBase:
-        mark = services.fingerprint((item.name, item.data) for item in candidates)
+        mark = services.fingerprint(((item.name, item.data) for item in candidates), find)
+        key = services.check_key(key)
         if found := services.remembered(owner=owner, key=key, mark=mark):
             return Response(found.body, status=found.status, headers={"Idempotent-Replay": "true"})
         with transaction.atomic():
-            rows = services.store(owner=owner, candidates=candidates, priority=priority)
-            response = self._accepted(rows, refused)
-            try:
-                services.remember(owner=owner, key=key, mark=mark, status=202, body=response.data)
-            except BaseException:
-                storing.remove(row.original for row in rows)
-                raise
+            rows = services.store(owner=owner, candidates=candidates, priority=priority, find=find)
+            return self._remembered(owner, key, mark, rows, refused)
+
+    def _remembered(
+        self,
+        owner: User,
+        key: str,
+        mark: str,
+        rows: Sequence[Upload],
+        refused: list[dict[str, Any]],
+    ) -> Response:
+        response = self._accepted(rows, refused)
+        try:
+            services.remember(owner=owner, key=key, mark=mark, status=202, body=response.data)
+        except BaseException:
+            storing.remove(row.original for row in rows)
+            raise
         return response
 
     def _accepted(self, rows: Sequence[Upload], refused: list[dict[str, Any]]) -> Response:

@@ -5,16 +5,22 @@ import { Dropzone } from '@mantine/dropzone';
 import { IconCamera, IconPhotoPlus, IconPhotoScan } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 
+import { type Find, useFind } from '../find';
 import { samplePicture } from '../sample';
 import classes from './AddPictures.module.css';
+import { LookFor } from './LookFor';
 
 interface Props {
-  readonly onFiles: (files: readonly File[]) => void;
+  readonly onFiles: (files: readonly File[], find: readonly Find[]) => void;
   readonly compact?: boolean;
 }
 
+type OnFiles = (files: readonly File[]) => void;
+
 /** Every way to bring a picture: drop, choose, paste, take, or try the sample. */
-export function AddPictures({ onFiles, compact = false }: Props) {
+export function AddPictures({ onFiles: onChosen, compact = false }: Props) {
+  const [find, setFind] = useFind();
+  const onFiles: OnFiles = (files) => onChosen(files, find);
   usePastedPictures(onFiles);
   return (
     <Stack gap="sm">
@@ -33,15 +39,18 @@ export function AddPictures({ onFiles, compact = false }: Props) {
           </Text>
         </Stack>
       </Dropzone>
-      <Group gap={6}>
-        <Camera onFiles={onFiles} />
-        <Sample onFiles={onFiles} />
+      <Group justify="space-between" gap="sm">
+        <LookFor find={find} onChange={setFind} />
+        <Group gap={6}>
+          <Camera onFiles={onFiles} />
+          <Sample onFiles={onFiles} />
+        </Group>
       </Group>
     </Stack>
   );
 }
 
-function Camera({ onFiles }: Pick<Props, 'onFiles'>) {
+function Camera({ onFiles }: { readonly onFiles: OnFiles }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -71,7 +80,7 @@ function Camera({ onFiles }: Pick<Props, 'onFiles'>) {
   );
 }
 
-function Sample({ onFiles }: Pick<Props, 'onFiles'>) {
+function Sample({ onFiles }: { readonly onFiles: OnFiles }) {
   const [broken, setBroken] = useState(false);
   const tryIt = () => {
     samplePicture().then(
@@ -99,7 +108,7 @@ function Sample({ onFiles }: Pick<Props, 'onFiles'>) {
 }
 
 /** Pictures pasted anywhere on the page, unless something is being written. */
-function usePastedPictures(onFiles: Props['onFiles']) {
+function usePastedPictures(onFiles: OnFiles) {
   const latest = useRef(onFiles);
   useEffect(() => {
     latest.current = onFiles;

@@ -36,7 +36,7 @@ function Pictures() {
   };
   return (
     <Stack gap={40}>
-      <AddPictures onFiles={(files) => outbox.add(files, accept)} />
+      <AddPictures onFiles={(files, find) => outbox.add(files, find, accept)} />
       <Parcels onAccepted={accept} />
       <Gallery />
     </Stack>

@@ -1,0 +1,134 @@
+"""What an upload asks to be looked for is what is looked for, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from discern.errors import InferenceFailed
+from discern.web.accounts.models import User
+from discern.web.engine import get_engine
+from discern.web.jobs import services as jobs
+from discern.web.jobs.outcome import Outcome, run
+from discern.web.jobs.registry import kind_named
+from discern.web.uploads.models import ResumableUpload, Upload
+from tests.fakes.pictures import PictureEngine, picture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+API = "/api/v1/uploads"
+
+
+@pytest.fixture(autouse=True)
+def engine(settings: Any, tmp_path: Path) -> Iterator[PictureEngine]:
+    settings.ENGINE_FACTORY = "tests.fakes.pictures.PictureEngine"
+    uploads = dict(settings.STORAGES["uploads"])
+    uploads["OPTIONS"] = {**uploads["OPTIONS"], "location": tmp_path / "files"}
+    settings.STORAGES = {**settings.STORAGES, "uploads": uploads}
+    get_engine.cache_clear()
+    yield get_engine()._inner  # type: ignore[attr-defined]
+    get_engine.cache_clear()
+
+
+@pytest.fixture
+def client() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("ada", password="analytical-engine"))
+    return client
+
+
+def send(client: Client, query: str = "", **headers: Any) -> Any:
+    file = SimpleUploadedFile("photo.jpg", picture("green"))
+    return client.post(f"{API}{query}", {"files": file}, **headers)
+
+
+def finished(client: Client, answer: Any) -> dict[str, Any]:
+    [claim] = jobs.claim_next(owner="test", among=[kind_named("picture")], limit=1)
+    assert run(claim, stopping=threading.Event()) is Outcome.SETTLED
+    found: dict[str, Any] = client.get(answer.json()["uploads"][0]["links"]["self"]).json()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("find", "found", "steps"),
+    [
+        ("objects", ["objects"], 2),
+        ("text", ["text", "mood"], 3),
+        ("text,objects", ["objects", "text", "mood"], 4),
+    ],
+)
+def test_only_what_was_asked_for_is_found(
+    client: Client, find: str, found: list[str], steps: int
+) -> None:
+    answer = send(client, f"?find={find}")
+    assert answer.status_code == 202
+    assert answer.json()["uploads"][0]["progress"]["total"] == steps
+    done = finished(client, answer)
+    assert (done["state"], done["notes"]) == ("done", {})
+    assert done["progress"] == {"done": steps, "total": steps, "step": None}
+    assert [name for name in ("objects", "text", "mood") if done[name] is not None] == found
+    assert set(done["find"]) == set(find.split(","))
+
+
+def test_a_model_that_was_not_asked_for_is_never_called(
+    client: Client, engine: PictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def called(*_: Any, **__: Any) -> Any:
+        raise InferenceFailed("nobody asked for text")
+
+    monkeypatch.setattr(engine, "read_text", called)
+    assert finished(client, send(client, "?find=objects"))["state"] == "done"
+    assert finished(client, send(client))["state"] == "failed"
+
+
+def test_the_site_says_what_is_looked_for_when_the_upload_does_not(
+    client: Client, settings: Any
+) -> None:
+    settings.UPLOAD_FIND = "objects"
+    assert send(client).json()["uploads"][0]["find"] == ["objects"]
+    assert send(client, "?find=text").json()["uploads"][0]["find"] == ["text"]
+
+
+@pytest.mark.parametrize("find", ["", ",", "faces", "objects,faces"])
+def test_what_cannot_be_found_is_refused_by_name_and_nothing_is_kept(
+    client: Client, find: str
+) -> None:
+    response = send(client, f"?find={find}")
+    assert (response.status_code, response.json()["field"]) == (400, "find")
+    assert Upload.objects.count() == 0
+
+
+def test_the_same_key_with_another_question_is_not_the_same_request(client: Client) -> None:
+    send(client, "?find=objects", HTTP_IDEMPOTENCY_KEY="once")
+    again = send(client, "?find=text", HTTP_IDEMPOTENCY_KEY="once")
+    assert (again.status_code, again.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_an_upload_in_parts_asks_in_its_metadata(client: Client) -> None:
+    data = picture("green")
+
+    def begin(find: str) -> Any:
+        return client.post(
+            f"{API}/resumable",
+            HTTP_TUS_RESUMABLE="1.0.0",
+            HTTP_UPLOAD_LENGTH=str(len(data)),
+            HTTP_UPLOAD_METADATA=f"find {b64encode(find.encode()).decode()}",
+        )
+
+    refused = begin("faces")
+    assert (refused.status_code, refused.json()["field"]) == (400, "find")
+    assert ResumableUpload.objects.count() == 0
+    sent = client.patch(
+        begin("objects").headers["Location"],
+        data,
+        content_type="application/offset+octet-stream",
+        HTTP_TUS_RESUMABLE="1.0.0",
+        HTTP_UPLOAD_OFFSET="0",
+    )
+    assert client.get(sent.headers["Content-Location"]).json()["find"] == ["objects"]
