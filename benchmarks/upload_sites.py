@@ -24,11 +24,15 @@ AT_ONCE: Final = 4
 START_S: Final = 60.0
 
 
-def site(task: str, model: Path, pictures: list[bytes]) -> dict[str, float]:
+def site(
+    task: str, model: Path, pictures: list[bytes], *, runtime_each: bool = False
+) -> dict[str, float]:
     """Pictures per second and milliseconds of CPU for each, of all processes together.
 
     Args:
         task: ``objects`` or ``everything``.
+        runtime_each: the runtime, not the model alone, is loaded for each task, in a child of the
+            worker that serves it alone.
     """
     with tempfile.TemporaryDirectory(prefix="discern-bench-") as folder, Redis() as broker:
         environment = {
@@ -38,12 +42,15 @@ def site(task: str, model: Path, pictures: list[bytes]) -> dict[str, float]:
             "PICTURE_MODEL": str(model.resolve()),
             "PICTURE_TASK": task,
             "PICTURE_BROKER": broker.url,
+            "PICTURE_LOADED": "task" if runtime_each else "worker",
         }
         table = [sys.executable, "-c", "import picture_site; picture_site.make_table()"]
         subprocess.run(table, env=environment, check=True, cwd=folder)
         port = free_port()
         server = ["gunicorn", "-k", "gthread", "--threads", "8", "-b", f"127.0.0.1:{port}"]
         worker = ["celery", "-A", "picture_site", "worker", "--loglevel=ERROR"]
+        if runtime_each:
+            worker.append("--max-tasks-per-child=1")
         with (
             _running([*server, "picture_site:application"], environment) as web,
             _running(worker, environment) as work,

@@ -3,7 +3,9 @@ Celery task, and a task that opens the picture, loads its models, runs them and 
 
 The models are the ones that Discern serves, as ONNX files: the detector with Discern's own decoder,
 the text reader as its package's documentation starts it, the sentiment model with Discern's engine.
-Everything is imported once, when the worker starts; Celery is left at its defaults.
+Everything is imported once, when the worker starts, and Celery is left at its defaults; with
+``PICTURE_LOADED=task`` the runtime is loaded in the task, for a worker whose children serve one task
+each.
 
 ``PICTURE_SITE`` names a folder of the site's own, ``PICTURE_MODEL`` the detector's file and
 ``PICTURE_TASK`` what is done: ``objects``, or ``everything``. :func:`make_table` comes first;
@@ -19,10 +21,12 @@ from pathlib import Path
 
 import django
 import numpy as np
-import onnxruntime  # noqa: F401 - loaded before the worker forks, as a tutorial's torch is
 from celery import Celery
 from django.conf import settings
 from PIL import Image
+
+if os.environ.get("PICTURE_LOADED") != "task":
+    import onnxruntime  # noqa: F401 - loaded before the worker forks, as a tutorial's torch is
 
 HOME = Path(os.environ["PICTURE_SITE"])
 MODEL, TASK = Path(os.environ["PICTURE_MODEL"]), os.environ["PICTURE_TASK"]

@@ -105,6 +105,24 @@ def test_a_pasted_picture_is_taken_and_the_sample_too(page: Page) -> None:
     ).to_be_visible()
 
 
+def test_what_nobody_looks_for_is_not_read_and_the_choice_is_remembered(page: Page) -> None:
+    page.goto("/pictures")
+    asked = page.get_by_role("group", name="What to look for")
+    asked.get_by_text("Text and its mood").click()
+    expect(asked.get_by_label("Objects")).to_be_disabled()
+    page.reload()
+    expect(asked.get_by_label("Text and its mood")).not_to_be_checked()
+    choose(page, ("unread.png", sign("Nobody asked")))
+    open_when_done(page, "unread.png")
+    expect(page.get_by_role("region", name="Text")).to_have_count(0)
+    expect(page.get_by_text("Nobody asked")).to_have_count(0)
+    page.go_back()
+    asked.get_by_text("Text and its mood").click()
+    choose(page, ("read.png", sign("Somebody asked")))
+    open_when_done(page, "read.png")
+    expect(page.get_by_role("listitem").filter(has_text="Somebody asked")).to_be_visible()
+
+
 def test_what_is_no_picture_is_refused_with_its_reason_and_the_rest_is_taken(
     page: Page, watch: Any
 ) -> None:
