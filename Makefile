@@ -79,7 +79,9 @@ check: $(STAMPS)/dev $(STAMPS)/console ## Types, lint and the rules of who may i
 	$(say) "import-linter"
 	@$(BIN)/lint-imports
 	$(say) "mypy"
-	@$(BIN)/mypy src/discern training --exclude 'src/discern/web/'
+	@$(BIN)/mypy src/discern training benchmarks --exclude 'src/discern/web/|benchmarks/peers/'
+	@# The peers run as scripts in environments of their own and import what lies beside them.
+	@MYPYPATH=benchmarks/peers $(BIN)/mypy benchmarks/peers
 	@$(BIN)/mypy --config-file mypy-web.ini
 	$(say) "console: types and lint"
 	@cd console && npm run --silent check

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks.environments import PEERS
 from benchmarks.machine import provenance, sentence
+from benchmarks.peers.texts_recommender import made_up
 from benchmarks.processes import descendants
 from benchmarks.report import number, table, write
 from discern.catalog.store import Store
@@ -51,7 +52,7 @@ def main() -> int:
     sizes = [300] if given.quick else given.sizes
     rows = []
     for size in sizes:
-        row = {"contents": size, "blog": blog(size, 3 if given.quick else 10)}
+        row: dict[str, Any] = {"contents": size, "blog": blog(size, 3 if given.quick else 10)}
         row["discern"] = discern(size, 50 if given.quick else 1000)
         row["times_less"] = median(row["blog"]["cpu_ms"]) / row["discern"]["cpu_ms"]
         print(json.dumps({"contents": size, "times_less": row["times_less"]}), flush=True)
@@ -100,9 +101,6 @@ def discern(size: int, count: int) -> dict[str, Any]:
 
 def catalogue(size: int) -> list[Content]:
     """The same contents as the blog's, with ids."""
-    sys.path.insert(0, str(PEERS))
-    from texts_recommender import made_up
-
     return [
         Content(
             f"c{at}", row["title"], row["text"], row["category"], tuple(row["tags"])
@@ -138,8 +136,8 @@ def fill(client: httpx.Client, contents: list[Content]) -> None:
         ]  # fmt: skip
         client.post("/api/v1/contents", json={"contents": rows}).raise_for_status()
     liked = np.random.default_rng(3).choice(len(contents), LIKES, replace=False)
-    rows = [{"user_id": "anna", "content_id": f"c{at}", "liked": True} for at in liked.tolist()]
-    client.post("/api/v1/interactions", json={"interactions": rows}).raise_for_status()
+    likes = [{"user_id": "anna", "content_id": f"c{at}", "liked": True} for at in liked.tolist()]
+    client.post("/api/v1/interactions", json={"interactions": likes}).raise_for_status()
 
 
 def ask(client: httpx.Client) -> dict[str, Any]:

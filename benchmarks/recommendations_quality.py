@@ -36,10 +36,10 @@ from benchmarks.recommendations_rivals import (
 from benchmarks.report import number, table, write
 from discern.recommendations.evaluate import TUNE_SECONDS, evaluate_folds
 from discern.recommendations.files import read_contents, read_interactions
-from discern.recommendations.matrices import Ratings, from_interactions
+from discern.recommendations.matrices import Ratings, from_interactions, keep_people
 from discern.recommendations.metrics import HeldOut
 from discern.recommendations.solve import Ridge
-from discern.recommendations.split import DRAWS, hold_out, keep_people, tenths, test_folds
+from discern.recommendations.split import DRAWS, hold_out, tenths, test_folds
 from discern.recommendations.split import SEED as SPLIT_SEED
 from discern.recommendations.text_features import document, tf_idf
 

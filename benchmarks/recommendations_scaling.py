@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -60,7 +60,7 @@ def main() -> int:
             path = Path(name) / f"{contents}.npz"
             matrix = made_up(interactions, contents)
             sp.save_npz(path, matrix, compressed=False)
-            row = {"interactions": int(matrix.nnz), "contents": contents}
+            row: dict[str, Any] = {"interactions": int(matrix.nnz), "contents": contents}
             row |= {"people": matrix.shape[0], "discern": beside(path, SAMPLE)}
             if given.whole and at == 0:
                 row["discern_whole"] = beside(path, None)
@@ -104,7 +104,7 @@ def beside(path: Path, sample: int | None) -> dict[str, float]:
 
 def fitted(path: Path, sample: int | None) -> dict[str, float]:
     """Seconds and megabytes of a fit; with a sample, its columns' time is multiplied up."""
-    matrix = sp.load_npz(path)
+    matrix = cast("sp.csr_matrix", sp.load_npz(path))  # as made_up made it
     size = matrix.shape[1]
     settings = Settings(neighbours=neighbours_for(size), content_weight=0.0, ridge=120.0)
     began, cpu = time.perf_counter(), time.process_time()

@@ -18,5 +18,5 @@ class SentimentService:
         self.model = Sentiment()
 
     @bentoml.api(batchable=True, max_batch_size=BATCH, max_latency_ms=1000)
-    def analyze(self, texts: list[str]) -> list[dict]:
+    def analyze(self, texts: list[str]) -> list[dict]:  # type: ignore[type-arg]  # BentoML makes a schema of it
         return self.model.analyze(list(texts))

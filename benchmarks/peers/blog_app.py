@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import torch
-from flask import Flask, jsonify, request
+from flask import Flask, Response, jsonify, request
 from transformers import (
     DistilBertConfig,
     DistilBertForSequenceClassification,
@@ -36,7 +36,7 @@ app = Flask(__name__)
 
 
 @app.route("/analyze", methods=["POST"])
-def analyze():
+def analyze() -> Response | tuple[Response, int]:
     text = request.json.get("text", "")
     if not text:
         return jsonify({"error": "No text provided"}), 400

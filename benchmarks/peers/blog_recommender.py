@@ -13,6 +13,7 @@ import resource
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,20 +84,24 @@ def declared() -> dict[str, Any]:
     from django.db import models
 
     class Content(models.Model):  # noqa: DJ008 - as published
-        title = models.CharField(max_length=200)
-        text = models.TextField()
-        category = models.CharField(max_length=100)
+        title: models.CharField[str, str] = models.CharField(max_length=200)
+        text: models.TextField[str, str] = models.TextField()
+        category: models.CharField[str, str] = models.CharField(max_length=100)
         tags = models.JSONField()
 
         class Meta:
             app_label = "blog_recommender"
 
     class UserInteraction(models.Model):  # noqa: DJ008 - as published
-        user = models.ForeignKey(User, on_delete=models.CASCADE)
-        content = models.ForeignKey(Content, on_delete=models.CASCADE)
-        liked = models.BooleanField(default=False)
-        view_time = models.IntegerField(default=0)
-        created_at = models.DateTimeField(auto_now_add=True)
+        user: models.ForeignKey[User, User] = models.ForeignKey(User, on_delete=models.CASCADE)
+        content: models.ForeignKey[Content, Content] = models.ForeignKey(
+            Content, on_delete=models.CASCADE
+        )
+        liked: models.BooleanField[bool, bool] = models.BooleanField(default=False)
+        view_time: models.IntegerField[int, int] = models.IntegerField(default=0)
+        created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(
+            auto_now_add=True
+        )
 
         class Meta:
             app_label = "blog_recommender"

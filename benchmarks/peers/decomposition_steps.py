@@ -71,7 +71,8 @@ def pipeline_step() -> Analyze:
     torch.set_num_threads(1)
     from blog_app import analyzer
 
-    return analyzer
+    analyze: Analyze = analyzer
+    return analyze
 
 
 def torch_step() -> Analyze:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 AT_ONCE = 8
@@ -31,7 +32,8 @@ def main() -> None:
     tokenizer.enable_truncation(job["tokens"])
     ids = [encoding.ids for encoding in tokenizer.encode_batch(job["texts"])]
     order = np.argsort([len(row) for row in ids])
-    began, made = time.process_time(), {}
+    made: dict[int, NDArray[np.float32]] = {}
+    began = time.process_time()
     for start in range(0, len(order), AT_ONCE):
         part = order[start : start + AT_ONCE]
         width = max(len(ids[at]) for at in part)

@@ -14,7 +14,8 @@ class Question(BaseModel):
 
 
 app = FastAPI()
-model = Sentiment() if __name__ != "__main__" else None
+if __name__ != "__main__":
+    model = Sentiment()
 
 
 @app.post("/analyze")

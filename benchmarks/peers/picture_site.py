@@ -18,6 +18,7 @@ import json
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 import django
 import numpy as np
@@ -57,26 +58,28 @@ from discern.vision.contract import OpenedImage  # noqa: E402
 from discern.vision.detect import load_file_detector  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection, models  # noqa: E402
-from django.http import JsonResponse  # noqa: E402
+from django.http import HttpRequest, JsonResponse  # noqa: E402
 from django.urls import path  # noqa: E402
 from rapidocr import RapidOCR  # noqa: E402
 from rest_framework.decorators import api_view, parser_classes  # noqa: E402
 from rest_framework.parsers import MultiPartParser  # noqa: E402
+from rest_framework.request import Request  # noqa: E402
 
 app = Celery("picture_site", broker=os.environ.get("PICTURE_BROKER"))
 app.conf.broker_connection_retry_on_startup = True
 
 
 class UserUpload(models.Model):
+    id: int
     image = models.ImageField(upload_to="uploads")
-    processed = models.BooleanField(default=False)
-    results = models.TextField(default="")
+    processed: models.BooleanField[bool, bool] = models.BooleanField(default=False)
+    results: models.TextField[str, str] = models.TextField(default="")
 
     class Meta:
         app_label = "picture_site"
 
     def __str__(self) -> str:
-        return self.image.name
+        return self.image.name or ""
 
 
 @app.task
@@ -89,7 +92,7 @@ def process_image(upload_id: int) -> int:
     )
     results = found.to_dict()
     if TASK == "everything":
-        read = RapidOCR(params={"Global.log_level": "critical"})(upload.image.path)
+        read: Any = RapidOCR(params={"Global.log_level": "critical"})(upload.image.path)
         results["text"] = "\n".join(read.txts or ())
         if results["text"]:
             engine = LocalEngine(Store(HOME))
@@ -103,13 +106,13 @@ def process_image(upload_id: int) -> int:
 
 @api_view(["POST"])
 @parser_classes([MultiPartParser])
-def upload_image(request):
+def upload_image(request: Request) -> JsonResponse:
     upload = UserUpload.objects.create(image=request.FILES["image"])
     process_image.delay(upload.id)
     return JsonResponse({"upload_id": upload.id, "status": "processing"})
 
 
-def left(_request):
+def left(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"left": UserUpload.objects.filter(processed=False).count()})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from typing import Any
 
 import ray
 from ray import serve
@@ -23,7 +24,8 @@ class SentimentReplica:
         return await asyncio.to_thread(self.model.analyze, texts)
 
     async def __call__(self, request: Request) -> dict[str, object]:
-        return await self.batched((await request.json())["text"])
+        answer: dict[str, object] = await self.batched((await request.json())["text"])
+        return answer
 
 
 if __name__ == "__main__":
@@ -35,7 +37,8 @@ if __name__ == "__main__":
         http_options={"host": "127.0.0.1", "port": PORT},
         logging_config={"log_level": "ERROR", "enable_access_log": False},
     )
-    serve.run(SentimentReplica.bind(), name="sentiment", route_prefix="/analyze")
+    replica: Any = SentimentReplica  # a deployment, of which its decorator's types say nothing
+    serve.run(replica.bind(), name="sentiment", route_prefix="/analyze")
     stop.wait()
     serve.shutdown()
     ray.shutdown()

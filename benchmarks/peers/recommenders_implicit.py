@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 import time
+from typing import cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 def main() -> None:
     job = json.load(sys.stdin)
-    train = sp.load_npz(job["train"]).tocsr().astype(np.float32)
+    train = loaded(job["train"])
     kinds = {"als": AlternatingLeastSquares, "bm25": BM25Recommender}
     settings = dict(job["settings"])
     if job["model"] == "als":
@@ -32,7 +33,7 @@ def main() -> None:
         model.fit(train, show_progress=False)
     spent = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
     if job.get("histories"):
-        histories = sp.load_npz(job["histories"]).tocsr().astype(np.float32)
+        histories = loaded(job["histories"])
         more = {"recalculate_user": True} if job["model"] == "als" else {}
         ranked, scores = model.recommend(
             np.arange(histories.shape[0]), histories, N=100, filter_already_liked_items=True, **more
@@ -41,6 +42,10 @@ def main() -> None:
         np.save(job["output"], np.where(scores > lowest, ranked, -1))
     spent["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(json.dumps(spent))
+
+
+def loaded(path: str) -> sp.csr_matrix:
+    return cast("sp.csr_matrix", sp.load_npz(path)).tocsr().astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from discern.engine.interface import Engine
-from discern.errors import InvalidInput
+from discern.engine.interface import SENTIMENT_TASK, Engine
+from discern.errors import DeadlineExceeded, InvalidInput, ModelNotFound, Unavailable
 from discern.text.contract import MAX_TEXTS, Sentiment
+from discern.vision.contract import DETECTION_TASK
 
 _UNSET: Final[Any] = object()
 _NO_EFFECT: Final = frozenset(
@@ -32,15 +33,19 @@ def pipeline(
 
     Raises:
         InvalidInput: an unknown task or option.
-        ModelNotFound: no such model.
+        ModelNotFound: no such model of that task; found out here without loading any, and only
+            at the first call where a remote ``engine`` does not answer yet.
     """
     if task in ("sentiment-analysis", "text-classification"):
-        return SentimentPipeline(engine or _local_engine(), model, **_known(options, "top_k"))
+        settings = _known(options, "top_k")
+        chosen = _engine_with(model, SENTIMENT_TASK, engine)
+        return SentimentPipeline(chosen, model, **settings)
     if task == "object-detection":
         from discern.vision.pipeline import object_detection
 
         settings = _known(options, "threshold")
-        return object_detection(engine or _local_engine(), model, pull=engine is None, **settings)
+        chosen = _engine_with(model, DETECTION_TASK, engine)
+        return object_detection(chosen, model, pull=engine is None, **settings)
     raise InvalidInput(f"'{task}' is not a task here; use one of {', '.join(TASKS)}.", field="task")
 
 
@@ -114,6 +119,23 @@ def _known(options: Mapping[str, Any], *names: str) -> dict[str, Any]:
         if name not in names and name not in _NO_EFFECT:
             raise InvalidInput(f"'{name}' is not an option of this pipeline.", field=name)
     return {name: value for name, value in options.items() if name in names}
+
+
+def _engine_with(model: str | None, task: str, engine: Engine | None) -> Engine:
+    """The engine, this process's own if None, once it is known to have that model."""
+    engine = engine or _local_engine()
+    if model is None:
+        return engine
+    try:
+        known = sorted({info.name for info in engine.models() if info.task == task})
+    except (Unavailable, DeadlineExceeded):
+        return engine  # a program may start before its model server does
+    if model not in known:
+        names = ", ".join(known) or "none"
+        raise ModelNotFound(
+            f"There is no model '{model}' for '{task}'; known: {names}.", field="model"
+        )
+    return engine
 
 
 _engines: dict[str, Engine] = {}

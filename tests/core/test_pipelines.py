@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 
 from discern import pipeline
-from discern.errors import EmptyInput, InvalidInput
+from discern.engine.local import LocalEngine
+from discern.engine.remote import RemoteEngine
+from discern.errors import EmptyInput, EngineUnreachable, InvalidInput, ModelNotFound
 from tests.fakes.engine import WordEngine
 
 
@@ -76,6 +79,55 @@ def test_an_impossible_top_k_is_refused(moods: Any, top_k: object) -> None:
 def test_an_unknown_task_lists_the_known_ones() -> None:
     with pytest.raises(InvalidInput, match="sentiment-analysis"):
         pipeline("translation")
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "known"),
+    [
+        ("sentiment-analysis", "nope", "sentiment-en"),
+        ("text-classification", "yolox-s", "sentiment-en"),
+        ("object-detection", "nope", "yolox-s"),
+        ("object-detection", "sentiment-en", "yolox-s"),
+    ],
+)
+def test_a_model_that_is_not_there_is_refused_before_the_first_call(
+    task: str, model: str, known: str
+) -> None:
+    with pytest.raises(ModelNotFound, match=f"'{model}'.*known: .*{known}") as caught:
+        pipeline(task, model=model)
+    assert caught.value.field == "model"
+
+
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [
+        ("sentiment-analysis", None),
+        ("sentiment-analysis", "sentiment-en"),
+        ("object-detection", None),
+        ("object-detection", "nanodet-plus"),
+    ],
+)
+def test_a_model_that_can_be_had_is_not_loaded_before_the_first_call(
+    task: str, model: str | None
+) -> None:
+    engine = LocalEngine()
+    assert pipeline(task, model=model, engine=engine).task == task
+    assert engine.residents.loaded() == []
+
+
+def test_a_given_engine_says_which_models_there_are() -> None:
+    assert pipeline("sentiment-analysis", model="words", engine=WordEngine())("good")
+    with pytest.raises(ModelNotFound, match="known: words"):
+        pipeline("sentiment-analysis", model="sentiment-en", engine=WordEngine())
+
+
+def test_a_pipeline_may_be_made_before_its_model_server_runs() -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        engine = RemoteEngine(f"http://127.0.0.1:{unheard.getsockname()[1]}")
+        moods = pipeline("sentiment-analysis", model="sentiment-en", engine=engine)
+        with pytest.raises(EngineUnreachable):
+            moods("good")
 
 
 def test_an_unknown_option_is_named(moods: Any) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discern.recommendations.catalogue import Catalogue, Columns
 from discern.recommendations.contract import Content
-
-if TYPE_CHECKING:
-    from discern.recommendations.rank import Rows
+from discern.recommendations.rows import Rows
 
 
 def spread(

@@ -21,7 +21,7 @@ from discern.recommendations.counters import Counters
 from discern.recommendations.event_log import Event, EventLog, digest_of
 from discern.recommendations.gram import Floats
 from discern.recommendations.matrices import strength
-from discern.recommendations.rank import Row, Rows
+from discern.recommendations.rows import Row, Rows
 
 READ_AT_ONCE: Final = 2_000
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,23 +29,13 @@ from discern.recommendations.fresh import FreshContents
 from discern.recommendations.gram import Floats
 from discern.recommendations.history import History, weigh
 from discern.recommendations.model import NEGLIGIBLE, Model, prior_share, short_share
+from discern.recommendations.rows import Row, Rows
 from discern.recommendations.term_sums import TermSums
 
 POOL_FACTOR: Final = 5
 SMALLEST_POOL: Final = 50
 POPULAR_BLOCK: Final = 256
 HEAD_FACTOR: Final = 2
-
-Row = tuple[NDArray[np.int32], NDArray[np.floating[Any]], NDArray[np.floating[Any]]]
-
-
-class Rows(Protocol):
-    """Where the weights come from: a model as fitted, or one that goes on learning."""
-
-    def row(self, column: int) -> Row:
-        """Targets, long and short weights of what an interaction with ``column`` says; the
-        weights in half or single precision."""
-        ...
 
 
 class ModelRows:
