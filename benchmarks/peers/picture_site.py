@@ -4,8 +4,8 @@ Celery task, and a task that opens the picture, loads its models, runs them and 
 The models are the ones that Discern serves, as ONNX files: the detector with Discern's own decoder,
 the text reader as its package's documentation starts it, the sentiment model with Discern's engine.
 Everything is imported once, when the worker starts, and Celery is left at its defaults; with
-``PICTURE_LOADED=task`` the runtime is loaded in the task, for a worker whose children serve one task
-each.
+``PICTURE_LOADED=task`` the runtime is loaded in the task, for a worker whose children serve one
+task each.
 
 ``PICTURE_SITE`` names a folder of the site's own, ``PICTURE_MODEL`` the detector's file and
 ``PICTURE_TASK`` what is done: ``objects``, or ``everything``. :func:`make_table` comes first;

@@ -226,7 +226,11 @@ class Environment(BaseSettings):
         '"share": 1}}}.',
     )
     worker_threads: int = Field(
-        default=2, ge=1, le=64, description="Items one worker process handles at once."
+        default=4,
+        ge=1,
+        le=64,
+        description="Items one worker process handles at once; half of its time each waits for the "
+        "disk or the model server.",
     )
     job_lease_s: float = Field(
         default=30.0,
