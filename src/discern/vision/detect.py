@@ -23,7 +23,7 @@ from discern.vision.contract import (
 from discern.vision.detectors.decode import Array
 from discern.vision.detectors.families import Family, family_named, recognize
 from discern.vision.detectors.labels import COCO_LABELS
-from discern.vision.detectors.prepare import MAX_LINEAR_REDUCTION, Placement, prepare
+from discern.vision.detectors.prepare import MAX_LINEAR_REDUCTION, Placement, limit_threads, prepare
 from discern.vision.detectors.suppress import suppress
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ def load_bundle_detector(bundle: Bundle, *, threads: int = 1) -> Detector:
     if model is None:
         raise BundleInvalid(f"{manifest.name} lists no .onnx file.", field="files")
     session = open_session(bundle.path(model), threads=threads)
+    limit_threads(threads)
     table = manifest.preprocessing
     size = _stated_size(table.get("size"))
     family = family_of(session, table.get("family"), size, table)
@@ -181,6 +182,7 @@ def load_file_detector(
     from discern.inference.session import open_session
 
     session = open_session(path, threads=threads)
+    limit_threads(threads)
     chosen = family_of(session, family)
     return Detector(
         session,
