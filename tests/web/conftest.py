@@ -34,6 +34,7 @@ from django.test import Client  # noqa: E402
 
 from discern.web.accounts.models import User  # noqa: E402
 from discern.web.accounts.services import create_key  # noqa: E402
+from discern.web.api.counts import FileCounts, get_counts  # noqa: E402
 from discern.web.engine import MeteredEngine, get_engine  # noqa: E402
 from tests.fakes.engine import WordEngine  # noqa: E402
 from tests.web.chores.kind import Chosen  # noqa: E402
@@ -54,6 +55,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _fresh() -> Iterator[None]:
     """No count, engine or chore of one test reaches the next."""
     cache.clear()
+    counts = get_counts()
+    if isinstance(counts, FileCounts):
+        counts.clear()
     get_engine.cache_clear()
     Chosen.reset()
     yield

@@ -34,9 +34,10 @@ _CHOICES = """
 - **Broker.** Without one, workers look into the database every 50 ms, on any number of machines.
   With Redis or RabbitMQ, Celery carries a message for each job; the row in the database stays the
   truth, so a lost message or broker only delays ([decision 4](decisions/0004-durable-jobs.md)).
-- **Web processes.** One process with threads answers about half as many requests as the model
-  server on two cores can. Add processes when the web server's CPU is what is full. Rate limits are
-  counted in each process unless `DISCERN_CACHE_URL` names a Redis that all share.
+- **Web processes.** A request spends about 0.7 ms of processor time in the site, and one process
+  runs Python on one core at a time. Two suit a small machine; add more when theirs is what is full.
+  Those of one machine share their rate limits' counts; for several machines name a Redis in
+  `DISCERN_CACHE_URL`.
 - **Proxies.** Behind a reverse proxy set `DISCERN_PROXIES=1` (or how many there are), and
   `DISCERN_HTTPS=1` when it speaks HTTPS to the world. The rate limits then count the address that
   the proxy reports, and `/metrics` asks for `DISCERN_METRICS_TOKEN`.

@@ -127,8 +127,9 @@ class Environment(BaseSettings):
     )
     cache_url: str = Field(
         default="local",
-        description="local (one process's memory) or redis://host:port/number. Rate limits are "
-        "counted here: choose Redis when several web processes must share one count.",
+        description="local (a file that this machine's processes share) or "
+        "redis://host:port/number. Rate limits are counted here: choose Redis when the site runs "
+        "on several machines.",
     )
     broker_url: str = Field(
         default="",
@@ -187,8 +188,8 @@ class Environment(BaseSettings):
     )
     web_host: str = Field(default="127.0.0.1", description="Address the web server binds.")
     web_port: int = Field(default=8000, ge=0, le=65535, description="Port the web server binds.")
-    web_processes: int = Field(default=1, ge=1, le=64, description="Web server processes.")
-    web_threads: int = Field(default=16, ge=1, le=256, description="Threads in each of them.")
+    web_processes: int = Field(default=2, ge=1, le=64, description="Web server processes.")
+    web_threads: int = Field(default=32, ge=1, le=256, description="Threads in each of them.")
     storage: str = Field(
         default="local",
         description="Where uploaded files lie: local (files/ in the home folder) or s3://bucket "

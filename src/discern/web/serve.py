@@ -1,17 +1,24 @@
 """Serves the site: ``python -m discern.web.serve``. Does not migrate; ``discern.web migrate`` does.
 
-One process with threads by default: a request spends most of its time waiting for the model
-server. docs/settings.md says when more processes pay.
+HTTP is read and written outside Python (granian); the site runs on threads of a few processes,
+because a request spends much of its time waiting for the model server, and the rest in Python, of
+which one process runs one thread at a time.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import socket
 import sys
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from gunicorn.app.base import BaseApplication
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server import MPServer
 
 from discern.errors import ConfigurationInvalid
 from discern.web.environment import Environment, load_environment
@@ -19,45 +26,65 @@ from discern.web.processes import forget_dead_processes
 
 GRACE_S: Final = 10
 """How long requests under way may take when the server is told to stop."""
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat must not wait for a disk
+CONNECTIONS: Final = 1_000
+"""Open connections of one process; further ones wait to be accepted."""
+
+WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with the settings of the environment and nothing from a file or command line."""
+def server(environment: Environment) -> MPServer:
+    """The server with the settings of the environment and nothing from a file or command line."""
+    return MPServer(
+        target="discern.web.wsgi:application",
+        address=environment.web_host,
+        port=environment.web_port,
+        interface=Interfaces.WSGI,
+        workers=environment.web_processes,
+        blocking_threads=environment.web_threads,
+        backpressure=CONNECTIONS,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=GRACE_S,
+    )
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        super().__init__()
 
-    def load_config(self) -> None:
-        for name, value in options(self._environment).items():
-            self.cfg.set(name, value)
+def load(_target: str) -> WsgiApplication:
+    """The site; called once in each process that serves it."""
+    threading.Thread(target=_end_with_the_first, name="first", daemon=True).start()
+    from discern.web.wsgi import application
 
-    def load(self) -> Any:
-        from discern.web.wsgi import application
-
-        return application
+    return application
 
 
-def options(environment: Environment) -> dict[str, Any]:
-    """gunicorn's settings."""
-    host = environment.web_host
-    bind = f"[{host}]:{environment.web_port}" if ":" in host else f"{host}:{environment.web_port}"
-    return {
-        "bind": bind,
-        "worker_class": "discern.web.threads.Worker",
-        "workers": environment.web_processes,
-        "threads": environment.web_threads,
-        "worker_connections": 1_000,
-        "keepalive": 15,
-        "timeout": 60,
-        "graceful_timeout": GRACE_S,
-        "worker_tmp_dir": str(_MEMORY) if _MEMORY.is_dir() else None,
-        "control_socket_disable": True,
-        "forwarded_allow_ips": "*" if environment.proxies else "127.0.0.1,::1",
-        "loglevel": environment.log_level.lower(),
-        "proc_name": "discern-web",
-    }
+def _end_with_the_first() -> None:
+    # A process whose parent was killed must not hold the port unseen.
+    first = multiprocessing.parent_process()
+    if first is not None:
+        first.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _check_address(environment: Environment) -> None:
+    """Says at once what is wrong with the address, which the server would repeat for ever.
+
+    Raises:
+        ConfigurationInvalid: it is taken, or not this machine's.
+    """
+    host, port = environment.web_host, environment.web_port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"DISCERN_WEB_HOST, DISCERN_WEB_PORT: cannot listen on {host}, port {port} "
+            f"({error.strerror})."
+        ) from error
 
 
 def main() -> int:
@@ -65,11 +92,12 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "discern.web.settings")
     try:
         environment = load_environment()
+        _check_address(environment)
         forget_dead_processes(environment.shared_metrics_dir)
-        Server(environment).run()
     except ConfigurationInvalid as error:
         sys.stderr.write(f"discern: {error.message}\n")
         return 2
+    server(environment).serve(target_loader=load)
     return 0
 
 

@@ -130,6 +130,7 @@ RATES = {
     "anonymous": Rate.parse(ENVIRONMENT.rate_anonymous),
     "sign_in": Rate.parse(ENVIRONMENT.rate_sign_in),
 }
+RATE_COUNTS = ENVIRONMENT.home / "rate_counts" if ENVIRONMENT.cache_url == "local" else None
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["discern.web.api.parsing.JsonRenderer"],

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from discern.web.api.counts import get_counts
 from discern.web.api.rates import Rate
 
 
@@ -34,21 +34,15 @@ class Verdict:
 
 
 def count(name: str, rate: Rate, *, now: float | None = None) -> Verdict:
-    """Counts one request under ``name`` in the shared cache.
+    """Counts one request under ``name``, in every process that shares the counts.
 
     A sliding window made of two fixed ones: the last window's count fades linearly as this one
     goes on, so a burst at the seam of two windows cannot double the rate, and a client's memory
-    is two integers whatever its rate.
+    is two numbers whatever its rate.
     """
     moment = time.time() if now is None else now
     window, elapsed = divmod(moment, rate.period_s)
-    key = f"rate:{name}:{rate.period_s}:{int(window)}"
-    try:
-        current = cache.incr(key)
-    except ValueError:  # no count yet; another process may add it first
-        cache.add(key, 0, timeout=2 * rate.period_s)
-        current = cache.incr(key)
-    before = cache.get(f"rate:{name}:{rate.period_s}:{int(window) - 1}", 0)
+    current, before = get_counts().add(name, rate.period_s, int(window))
     used = current + before * (1 - elapsed / rate.period_s)
     return Verdict(
         allowed=used <= rate.limit,
