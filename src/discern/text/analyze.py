@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ class SentimentAnalyzer:
 
     def label(self, windows: Windows, logits: Sequence[Logits]) -> Sentiment:
         """Merges the logits of a text's windows, each of shape ``[labels]``, into its mood."""
-        scores = self._merged(windows, logits).tolist()
+        scores = self._merged(windows, logits)
         best = max(range(len(scores)), key=scores.__getitem__)
         return Sentiment(
             label=self.labels[best],
@@ -137,17 +138,16 @@ class SentimentAnalyzer:
         length = max(1.0, tokens / self._sharpen_from)
         return float(length**self._sharpen_power / self._temperature)
 
-    def _merged(self, windows: Windows, logits: Sequence[Logits]) -> NDArray[np.float64]:
+    def _merged(self, windows: Windows, logits: Sequence[Logits]) -> list[float]:
         scale = self.scale(windows.tokens)
         if len(logits) == 1:
-            return softmax(logits[0].astype(np.float64) * scale)
+            return _softmax_of_few([logit * scale for logit in logits[0].tolist()])
         rows = np.stack(logits).astype(np.float64) * scale
         weights = np.asarray(windows.weights, dtype=np.float64)
         weights /= weights.sum()
-        if self._merge == "mean_logit":
-            return softmax(weights @ rows)
-        merged: NDArray[np.float64] = weights @ softmax(rows)
-        return merged
+        merged = softmax(weights @ rows) if self._merge == "mean_logit" else weights @ softmax(rows)
+        scores: list[float] = merged.tolist()
+        return scores
 
 
 def softmax(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -155,6 +155,14 @@ def softmax(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     powers = np.exp(rows - rows.max(axis=-1, keepdims=True))
     result: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return result
+
+
+def _softmax_of_few(values: list[float]) -> list[float]:
+    # For a handful of numbers, arrays cost more than they save; most texts are one window.
+    largest = max(values)
+    powers = [math.exp(value - largest) for value in values]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def _whole(table: Any, key: str, default: int) -> int:
