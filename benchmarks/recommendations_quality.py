@@ -39,8 +39,8 @@ from discern.recommendations.files import read_contents, read_interactions
 from discern.recommendations.matrices import Ratings, from_interactions, keep_people
 from discern.recommendations.metrics import HeldOut
 from discern.recommendations.solve import Ridge
-from discern.recommendations.split import DRAWS, hold_out, tenths, test_folds
 from discern.recommendations.split import SEED as SPLIT_SEED
+from discern.recommendations.split import draws_of, hold_out, tenths, test_folds
 from discern.recommendations.text_features import document, tf_idf
 
 BY_NAME_ONLY: Final = True
@@ -226,8 +226,8 @@ def markdown(result: dict[str, Any]) -> str:
             f"# Recommendation quality: {result['set']}",
             f"{result['people']:,} people, {result['contents']:,} contents, "
             f"{result['interactions']:,} likes; three test folds of people nobody learned from, "
-            f"a random fifth of each one's likes to be found from the others, drawn {DRAWS} times "
-            "for each of them. In 'one like' a single random like is all that is known.",
+            f"a random fifth of each one's likes to be found from the others, drawn "
+            f"{draws_of(result['people'] // 10)} times for each of them. In 'one like' a single random like is all that is known.",
             table(head, rows),
             f"Settings: {settings}.",
             sentence(result["provenance"]),

@@ -10,7 +10,7 @@ pytest.importorskip("scipy")
 import scipy.sparse as sp
 
 from discern.recommendations import split
-from discern.recommendations.split import DRAWS, Fold, tenths
+from discern.recommendations.split import Fold, draws_of, tenths
 
 PEOPLE, CONTENTS = 90, 60
 
@@ -38,10 +38,11 @@ def test_each_test_person_is_judged_by_several_fifths_of_their_own_likes(
 ) -> None:
     for number, fold in enumerate(folds):
         judged = tenths(PEOPLE)[2 * number]
-        assert np.array_equal(_whole(fold), np.tile(matrix[judged].toarray(), (DRAWS, 1)))
+        draws = draws_of(len(judged))
+        assert np.array_equal(_whole(fold), np.tile(matrix[judged].toarray(), (draws, 1)))
         held = np.diff(fold.held_out.targets.indptr)
-        assert np.array_equal(held, np.tile(np.diff(matrix[judged].indptr) // 5, DRAWS))
-        drawn = fold.held_out.targets.toarray().reshape(DRAWS, len(judged), CONTENTS)
+        assert np.array_equal(held, np.tile(np.diff(matrix[judged].indptr) // 5, draws))
+        drawn = fold.held_out.targets.toarray().reshape(draws, len(judged), CONTENTS)
         assert len(np.unique(drawn[:, 0], axis=0)) > 1, "the draws are all the same"
 
 
@@ -54,3 +55,8 @@ def test_nobody_judged_was_learned_from(folds: list[Fold]) -> None:
 def test_the_folds_are_the_same_every_time(matrix: sp.csr_matrix, folds: list[Fold]) -> None:
     for fold, again in zip(folds, split.test_folds(matrix), strict=True):
         assert (fold.held_out.targets != again.held_out.targets).nnz == 0
+
+
+@pytest.mark.parametrize(("people", "draws"), [(1, 40), (600, 16), (10_001, 1), (0, 40)])
+def test_the_more_people_are_judged_the_fewer_draws_each_one_needs(people: int, draws: int) -> None:
+    assert draws_of(people) == draws

@@ -49,8 +49,9 @@ def evaluate(
     """Recall, NDCG, time and size on FILEs (csv, jsonl, parquet; .gz too).
 
     With --interactions (and --contents) three test folds of people are held out; of each test
-    person a random fifth is to be found from the rest, drawn five times. With --train and --test
-    the split is yours: histories come from --train, and only they are left out of the ranking.
+    person a random fifth is to be found from the rest, drawn up to 40 times. With --train and
+    --test the split is yours: histories come from --train, and only they are left out of the
+    ranking.
     """
 
     def report(line: str) -> None:

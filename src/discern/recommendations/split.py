@@ -18,9 +18,12 @@ TENTHS: Final = 10
 TEST_FOLDS: Final = 3
 ENOUGH_PEOPLE: Final = 500
 MOST_PEOPLE: Final = 2_000
-DRAWS: Final = 5
-"""How often each test person's fifth is drawn anew: which fifth it is moves the mean of a few
-hundred people by about a hundredth of its value, which is as much as good rankers differ."""
+MOST_JUDGED: Final = 10_000
+"""Test people and draws of their fifths, in each fold. Which fifth is drawn moves the mean of a few
+hundred people by about a hundredth of its value, which is as much as good rankers differ; over so
+many draws by a thousandth."""
+
+MOST_DRAWS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,24 @@ def tenths(people: int) -> list[NDArray[np.int64]]:
 def test_folds(interactions: sp.csr_matrix) -> Iterator[Fold]:
     """Fold f: test = tenth 2f, validation = tenth 2f + 1 (left out here), train = the rest.
 
-    Each test person is judged :data:`DRAWS` times, by another random fifth each time (once where
-    there are thousands of them); a row of the fold's ``held_out`` is one person and one draw."""
+    Each test person is judged :func:`draws_of` times, by another random fifth each time; a row of
+    the fold's ``held_out`` is one person and one draw."""
     parts = tenths(interactions.shape[0])
     for fold in range(TEST_FOLDS):
         left_out = (2 * fold, 2 * fold + 1)
         train = np.concatenate([part for i, part in enumerate(parts) if i not in left_out])
         judged = parts[2 * fold]
-        draws = min(DRAWS, max(MOST_PEOPLE * DRAWS // max(len(judged), 1), 1))
+        draws = draws_of(len(judged))
         yield Fold(
             keep_people(interactions, np.sort(train)),
             hold_out(keep_people(interactions, np.tile(judged, draws)), seed=SEED + fold),
         )
+
+
+def draws_of(people: int) -> int:
+    """How often a fold of so many test people draws each one's fifth anew: once for thousands of
+    people, up to :data:`MOST_DRAWS` times for few."""
+    return min(max(MOST_JUDGED // max(people, 1), 1), MOST_DRAWS)
 
 
 def validation_fold(interactions: sp.csr_matrix) -> Fold:
