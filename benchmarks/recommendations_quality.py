@@ -227,7 +227,8 @@ def markdown(result: dict[str, Any]) -> str:
             f"{result['people']:,} people, {result['contents']:,} contents, "
             f"{result['interactions']:,} likes; three test folds of people nobody learned from, "
             f"a random fifth of each one's likes to be found from the others, drawn "
-            f"{draws_of(result['people'] // 10)} times for each of them. In 'one like' a single random like is all that is known.",
+            f"{draws_of(result['people'] // 10)} times for each of them. In 'one like' a single "
+            "random like is all that is known.",
             table(head, rows),
             f"Settings: {settings}.",
             sentence(result["provenance"]),

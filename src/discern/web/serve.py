@@ -44,7 +44,7 @@ def server(environment: Environment) -> MPServer:
         backpressure=CONNECTIONS,
         http=HTTPModes.http1,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE_S,
     )
