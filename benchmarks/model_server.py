@@ -3,9 +3,10 @@
 Takes turns: the ceiling (:mod:`benchmarks.ceiling`: the same model in one process, 64 texts
 waiting, batched as well as can be, both cores), then the server at 1, 8, 32 and 64 clients, and so
 on for several rounds, so that a machine that slows down slows all of them; then the same with the
-web API; all of it with short, long and mixed texts. Each round's ratio is to the ceiling measured just before it, by wall clock and by
-processor time. The second is the one to trust where something else runs: the load generator is a
-process of its own that shares the cores, and its own processor time is told beside.
+web API; all of it with short, long and mixed texts. Each round's ratio is to the ceiling measured
+just before it, by wall clock and by processor time. The second is the one to trust where something
+else runs: the load generator is a process of its own that shares the cores, and its own processor
+time is told beside.
 """
 
 from __future__ import annotations
