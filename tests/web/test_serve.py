@@ -55,6 +55,19 @@ def test_no_process_lives_on_when_the_first_is_killed(own_site: LiveSite) -> Non
     _until(lambda: not any(p.is_running() for p in serving), "a process holds the port unseen")
 
 
+def test_control_c_in_a_terminal_ends_all_at_once(tmp_path: Path) -> None:
+    with LiveSite(tmp_path) as site:
+        first = _first(site)
+        serving = first.children()
+        began = time.monotonic()
+        for process in [first, *serving]:
+            if os.getpgid(process.pid) == os.getpgid(first.pid):
+                process.send_signal(signal.SIGINT)
+        _until(lambda: not first.is_running() or first.status() == "zombie", "still there")
+        assert time.monotonic() - began < 5, "a process waited out its grace period"
+        assert not any(p.is_running() for p in serving)
+
+
 def test_an_address_that_is_taken_is_one_clear_line(own_site: LiveSite) -> None:
     second = own_site.start("discern.web.serve")
     assert second.wait(LONG_S) == 2

@@ -52,6 +52,9 @@ def server(environment: Environment) -> MPServer:
 
 def load(_target: str) -> WsgiApplication:
     """The site; called once in each process that serves it."""
+    # Out of reach of the terminal's Ctrl-C: the first process passes it on, and a second signal
+    # while stopping would leave this one waiting.
+    os.setpgid(0, 0)
     threading.Thread(target=_end_with_the_first, name="first", daemon=True).start()
     from discern.web.wsgi import application
 
