@@ -212,6 +212,48 @@ def test_the_shipped_model_is_listed_as_active_and_shows_its_card() -> None:
     assert "What it was trained on" in run("models", "show", "sentiment-en").stdout
 
 
+def test_training_says_what_to_install_only_when_it_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    data = tmp_path / "my.csv"
+    data.write_text("text,label\nI love it.,positive\n")
+    assert "--new-labels" in run("train", "sentiment", "--help").stdout
+    assert run("train", "sentiment", "--data", str(data)).exit_code == 2
+    result = run("train", "sentiment", "--data", str(data), "--output", str(tmp_path / "out"))
+    assert isinstance(result.exception, DiscernError)
+    assert result.exception.code == "missing_extra"
+
+
+def test_what_is_typed_after_train_sentiment_reaches_the_program_that_trains(
+    tmp_path: Path,
+) -> None:
+    from discern_training.sentiment.__main__ import finetune
+
+    from discern.cli.train import given_options, sentiment
+
+    data = tmp_path / "my.csv"
+    data.touch()
+    needed = ["--data", str(data), "--output", "-new", "--name=a b"]
+    more = ["--epochs", "3", "--rate", "1e-5", "--held-out", "0.25", "--new-labels", "--seed", "-1"]
+    for typed in (needed, [*needed, *more, "--base", str(tmp_path), "--threads", "4"]):
+        given = given_options(sentiment.make_context("sentiment", list(typed)))
+        assert (
+            finetune.make_context("finetune", given).params
+            == finetune.make_context("finetune", list(typed)).params
+        )
+
+
+def test_train_sentiment_has_the_options_of_the_program_that_trains() -> None:
+    from discern_training.sentiment.__main__ import finetune
+
+    from discern.cli.train import sentiment
+
+    assert [each.to_info_dict() for each in sentiment.params] == [
+        each.to_info_dict() for each in finetune.params
+    ]
+
+
 def test_every_command_has_help_that_begins_with_what_it_does() -> None:
     group = cli.make_context("discern", ["models"], resilient_parsing=True)
     for name in cli.list_commands(group):
