@@ -246,6 +246,13 @@ def test_a_closed_engine_refuses_and_closing_twice_is_harmless(tmp_path: Path) -
         loaded.analyze(["good"])
 
 
+def test_a_with_block_closes_the_engine_at_its_end(tmp_path: Path) -> None:
+    with LocalEngine(sentiment_store(tmp_path)) as engine:
+        assert engine.analyze(["good"])[0].label == "positive"
+    with pytest.raises(Unavailable):
+        engine.analyze(["good"])
+
+
 def test_every_batch_is_told_with_the_models_name(tmp_path: Path) -> None:
     told: list[tuple[str, str, BatchRecord]] = []
     options = EngineOptions(observe=lambda *args: told.append(args))

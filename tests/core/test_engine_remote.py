@@ -119,6 +119,15 @@ def test_one_connection_carries_many_calls() -> None:
         assert (made.connections, len(made.requests)) == (1, 20)
 
 
+def test_a_with_block_closes_the_connections_at_its_end() -> None:
+    with peer(lambda _: http(200, GOOD)) as (made, other):
+        with RemoteEngine(made.url) as engine:
+            assert len(engine.analyze(["good"])) == 1
+        # The peer serves one connection at a time, so it must be rid of the first by now.
+        assert len(other.analyze(["good"], deadline_s=5)) == 1
+        assert made.connections == 2
+
+
 def test_the_time_left_is_told_to_the_server() -> None:
     with peer(lambda _: http(200, GOOD)) as (made, engine):
         engine.analyze(["good"], deadline_s=5)

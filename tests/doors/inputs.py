@@ -1,4 +1,5 @@
-"""The one table of good and bad inputs that every door is tried with."""
+"""The one table of good and bad inputs that every door is tried with, and of the statuses that
+each HTTP door must answer the core's errors by: written down here, not taken from the doors."""
 
 from __future__ import annotations
 
@@ -22,6 +23,43 @@ GOOD_TEXTS = (
 )
 
 
+STATUSES = {
+    "internal_error": 500,
+    "invalid_input": 400,
+    "empty_input": 400,
+    "too_large": 413,
+    "unsupported_media": 415,
+    "corrupt_media": 422,
+    "not_found": 404,
+    "model_not_found": 404,
+    "unavailable": 503,
+    "model_not_ready": 503,
+    "overloaded": 503,
+    "draining": 503,
+    "engine_unreachable": 503,
+    "deadline_exceeded": 504,
+    "cancelled": 499,
+    "inference_failed": 500,
+    "bundle_invalid": 500,
+    "digest_mismatch": 500,
+    "download_failed": 502,
+    "missing_extra": 501,
+    "unauthorized": 502,  # the door's own token was refused, which its caller cannot help
+    "configuration_invalid": 500,
+}
+"""Core error code -> HTTP status at every door, those of :data:`OWN_STATUSES` set aside."""
+
+OWN_STATUSES = {
+    "model_server": {"unauthorized": 401},  # there it is the caller's token
+    "web": {"cancelled": 408},
+}
+
+
+def statuses_of(door: str) -> dict[str, int]:
+    """Core error code -> HTTP status at one door."""
+    return STATUSES | OWN_STATUSES.get(door, {})
+
+
 @dataclass(frozen=True, slots=True)
 class BadBody:
     """A request body that every door must refuse, and by which core code."""
@@ -29,6 +67,11 @@ class BadBody:
     name: str
     body: bytes
     code: str
+
+    @property
+    def status(self) -> int:
+        """The HTTP status at every door."""
+        return STATUSES[self.code]
 
 
 def _json(value: object) -> bytes:

@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,6 +24,21 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit | DiscernError):
         raise result.exception
     return result
+
+
+def commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """The command itself, and all below it, with what is typed to reach each."""
+    yield name.strip(), command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None
+            yield from commands(found, f"{name} {child}")
+
+
+# `manage` hands everything on to Django, --help too.
+HELPFUL = {name: command for name, command in commands(cli) if name != "manage"}
 
 
 @pytest.fixture
@@ -168,6 +185,8 @@ def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
         ("", "t.csv", "no rows"),
         ("{not json}\n", "t.jsonl", "Line 1"),
         ("x", "t.docx", "known endings"),
+        ("I love it.\n", "noext", "known endings"),
+        ("I love it.\n", "t.gz", "known endings"),
     ],
 )
 def test_a_table_that_cannot_be_read_says_why(
@@ -178,6 +197,33 @@ def test_a_table_that_cannot_be_read_says_why(
     result = run("analyze", "-i", str(path))
     assert isinstance(result.exception, DiscernError)
     assert message in result.exception.message
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("nowhere/out.csv", "no folder"),
+        ("folder.csv", "is a folder"),
+        ("out.docx", "known endings"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    reviews: Path, output: str, message: str
+) -> None:
+    (reviews.parent / "folder.csv").mkdir()
+    before = sorted(reviews.parent.rglob("*"))
+    result = run("analyze", "-i", str(reviews), "-o", str(reviews.parent / output))
+    assert isinstance(result.exception, DiscernError)
+    assert message in result.exception.message
+    assert result.exception.field == "output"
+    assert sorted(reviews.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("port", ["99999999", "65536", "-1", "http"])
+def test_a_port_that_cannot_be_is_a_wrong_option(port: str) -> None:
+    result = run("up", "--port", port)
+    assert result.exit_code == 2
+    assert "--port" in result.stderr
 
 
 def test_evaluate_prints_the_promised_keys_as_json(tmp_path: Path) -> None:
@@ -212,14 +258,65 @@ def test_the_shipped_model_is_listed_as_active_and_shows_its_card() -> None:
     assert "What it was trained on" in run("models", "show", "sentiment-en").stdout
 
 
-def test_every_command_has_help_that_begins_with_what_it_does() -> None:
-    group = cli.make_context("discern", ["models"], resilient_parsing=True)
-    for name in cli.list_commands(group):
-        if name == "manage":
-            continue
-        result = run(name, "--help")
-        assert result.exit_code == 0, name
-        assert "Usage:" in result.stdout
+def test_training_says_what_to_install_only_when_it_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    data = tmp_path / "my.csv"
+    data.write_text("text,label\nI love it.,positive\n")
+    assert "--new-labels" in run("train", "sentiment", "--help").stdout
+    assert run("train", "sentiment", "--data", str(data)).exit_code == 2
+    result = run("train", "sentiment", "--data", str(data), "--output", str(tmp_path / "out"))
+    assert isinstance(result.exception, DiscernError)
+    assert result.exception.code == "missing_extra"
+
+
+def test_what_is_typed_after_train_sentiment_reaches_the_program_that_trains(
+    tmp_path: Path,
+) -> None:
+    from discern_training.sentiment.__main__ import finetune
+
+    from discern.cli.train import given_options, sentiment
+
+    data = tmp_path / "my.csv"
+    data.touch()
+    needed = ["--data", str(data), "--output", "-new", "--name=a b"]
+    more = ["--epochs", "3", "--rate", "1e-5", "--held-out", "0.25", "--new-labels", "--seed", "-1"]
+    for typed in (needed, [*needed, *more, "--base", str(tmp_path), "--threads", "4"]):
+        given = given_options(sentiment.make_context("sentiment", list(typed)))
+        assert (
+            finetune.make_context("finetune", given).params
+            == finetune.make_context("finetune", list(typed)).params
+        )
+
+
+def test_train_sentiment_has_the_options_of_the_program_that_trains() -> None:
+    from discern_training.sentiment.__main__ import finetune
+
+    from discern.cli.train import sentiment
+
+    assert [each.to_info_dict() for each in sentiment.params] == [
+        each.to_info_dict() for each in finetune.params
+    ]
+
+
+@pytest.mark.parametrize("name", HELPFUL)
+def test_every_command_has_help_that_says_what_it_and_its_options_do(name: str) -> None:
+    command = HELPFUL[name]
+    result = run(*name.split(), "--help")
+    assert result.exit_code == 0
+    said = " ".join(result.stdout.split())
+    assert said.startswith(f"Usage: cli {name}".strip())
+    assert " ".join((command.help or "").split("\n\n")[0].split()) in said
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.opts
+
+
+def test_every_group_of_commands_is_among_those_that_are_asked_for_help() -> None:
+    groups = {"", "evaluate", "train", "models", "recommend", "key"}
+    assert groups <= HELPFUL.keys()
+    assert {"recommend fit", "models pull", "train sentiment"} <= HELPFUL.keys()
 
 
 def test_an_error_of_the_core_is_one_line_and_a_failing_status(tmp_path: Path) -> None:

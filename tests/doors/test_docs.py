@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from benchmarks.__main__ import benchmarks
 from discern.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,18 @@ def test_the_page_of_the_command_line_names_every_command_and_option(name: str) 
 def test_the_page_of_the_command_line_names_no_command_that_is_gone() -> None:
     named = re.findall(r"^## `discern ([^`]+)`$", (DOCS / "cli.md").read_text(), re.MULTILINE)
     assert set(named) == set(COMMANDS)
+
+
+def test_the_page_of_benchmarks_tells_those_that_make_runs_from_those_that_run_by_name() -> None:
+    page = (DOCS / "benchmarks.md").read_text()
+    for start, by_name_only in (
+        ("`make bench` runs these on your machine:", False),
+        ("These run only by name:", True),
+    ):
+        paragraph = page.partition(start)[2].partition("\n\n")[0]
+        named = set(re.findall(r"`([a-z_]+)`", paragraph))
+        found = {each.name for each in benchmarks() if each.by_name_only is by_name_only}
+        assert named == found
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)

@@ -4,6 +4,7 @@ codes."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -14,9 +15,11 @@ import discern.flask
 from discern import pipeline
 from discern.cli import cli
 from discern.engine.local import LocalEngine
-from discern.errors import DiscernError
+from discern.errors import DiscernError, errors_by_code
+from discern.model_server import statuses
+from discern.web.api import problems
 from tests.doors.conftest import Doors
-from tests.doors.inputs import BAD_BODIES, BAD_TEXTS, GOOD_TEXTS, BadBody, BadText
+from tests.doors.inputs import BAD_BODIES, BAD_TEXTS, GOOD_TEXTS, BadBody, BadText, statuses_of
 
 JSON = {"Content-Type": "application/json"}
 # Two processes may sum in another order; the promise between them is that of a batch.
@@ -53,6 +56,11 @@ def of_pipeline(engine: LocalEngine, text: str) -> dict[str, float]:
     return {row["label"].lower(): row["score"] for row in rows}
 
 
+def refusal_of_flask(body: dict[str, str]) -> str:
+    """The code; a text that is missing or blank has none, only the words that the page promises."""
+    return "empty_input" if body == {"error": "No text provided"} else body["code"]
+
+
 def of_command_line(text: str) -> dict[str, float]:
     result = CliRunner().invoke(cli, ["analyze", "--json", "--", text])
     scores: dict[str, float] = json.loads(result.stdout)["scores"]
@@ -78,20 +86,34 @@ def test_every_door_gives_a_text_the_same_scores(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD_BODIES, ids=lambda bad: bad.name)
-def test_every_http_door_refuses_a_bad_body_as_the_caller_s_fault(
+def test_every_http_door_refuses_a_bad_body_by_the_same_status_and_code(
     doors: Doors, engine: LocalEngine, bad: BadBody
 ) -> None:
     web = post(doors.web, "/api/v1/analyze", bad.body)
-    assert 400 <= web.status_code < 500, web.text
+    assert (web.status_code, web.json()["code"]) == (bad.status, bad.code)
     assert web.headers["Content-Type"] == "application/problem+json"
-    assert web.json()["code"]
     server = post(doors.model_server, "/v1/analyze", bad.body)
-    assert 400 <= server.status_code < 500, server.text
-    assert server.json()["error"]["code"]
+    assert (server.status_code, server.json()["error"]["code"]) == (bad.status, bad.code)
     client = discern.flask.create_app(engine).test_client()
     flask = client.post("/analyze", data=bad.body, content_type="application/json")
-    assert 400 <= flask.status_code < 500
-    assert flask.get_json()["error"]
+    assert flask.status_code == bad.status
+    assert refusal_of_flask(flask.get_json()) == bad.code
+
+
+@pytest.mark.parametrize(
+    ("door", "table"),
+    [
+        ("flask", discern.flask.STATUS),
+        ("model_server", statuses.STATUS),
+        ("web", problems.STATUS_BY_CODE),
+    ],
+)
+def test_each_http_door_has_the_promised_status_for_every_core_error(
+    door: str, table: Mapping[str, int]
+) -> None:
+    expected = statuses_of(door)
+    assert expected.keys() == errors_by_code().keys()
+    assert {code: table.get(code) for code in expected} == expected
 
 
 @pytest.mark.slow

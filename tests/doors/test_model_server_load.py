@@ -348,7 +348,6 @@ def test_a_port_that_is_taken_is_said_so(quick_home: Path) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_model_answers_soon_and_in_little_memory(tmp_path: Path) -> None:
-    started = time.process_time()
     with model_server(tmp_path) as server, server.client() as client:
         assert client.post("/v1/analyze", json={"text": "I love it."}).status_code == 200
         text = client.get("/metrics").text
@@ -357,4 +356,3 @@ def test_the_shipped_model_answers_soon_and_in_little_memory(tmp_path: Path) -> 
     # Its own processor time, because the wall clock of a shared machine proves nothing.
     assert cpu_s < 3.0
     assert resident < 300e6
-    assert time.process_time() >= started

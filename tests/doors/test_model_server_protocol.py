@@ -31,6 +31,7 @@ from discern.model_server.open_inference.tensors import (
 )
 from tests.doors.servers import RunningServer, model_server
 from tests.fakes.bundles import sentiment_store, write_sentiment_bundle
+from tests.needed import needed_module
 
 INFER = "/v2/models/words/infer"
 
@@ -246,7 +247,7 @@ def test_statistics_count_requests_items_and_batches(client: httpx.Client) -> No
 
 
 def test_a_client_of_another_project_drives_every_part(server: RunningServer) -> None:
-    tritonclient = pytest.importorskip("tritonclient.http")
+    tritonclient = needed_module("tritonclient.http")
     triton = tritonclient.InferenceServerClient(server.url.removeprefix("http://"))
     try:
         assert triton.is_server_live()
@@ -281,7 +282,7 @@ def test_a_client_of_another_project_drives_every_part(server: RunningServer) ->
 
 
 def test_models_are_loaded_replaced_and_unloaded_by_that_client(tmp_path: Path) -> None:
-    tritonclient = pytest.importorskip("tritonclient.http")
+    tritonclient = needed_module("tritonclient.http")
     sentiment_store(tmp_path)
     Store(tmp_path).activate("words")
     with model_server(tmp_path, repository="true") as server:

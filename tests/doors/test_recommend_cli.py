@@ -115,6 +115,14 @@ def test_what_is_exported_is_known_already_when_it_comes_back(home: Path, ending
     assert "0 added, 360 known already" in again
 
 
+def test_an_export_to_a_folder_that_is_not_there_says_so(home: Path) -> None:
+    result = CliRunner().invoke(
+        cli, ["recommend", "export", "--contents", str(home / "nowhere" / "out.csv")]
+    )
+    assert isinstance(result.exception, DiscernError)
+    assert "no folder" in result.exception.message
+
+
 def test_a_list_follows_from_what_was_imported_and_says_read_where_nothing_was_liked(
     fitted: Path,
 ) -> None:

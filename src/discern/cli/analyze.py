@@ -170,8 +170,9 @@ def _analyze_file(
     model: str | None,
     restart: bool,
 ) -> None:
+    tables.check_source(source)
     target = output or _default_output(source)
-    tables.format_of(target)
+    tables.check_target(target)
     first = next(tables.read_rows(source), None)
     if first is None:
         raise InvalidInput(f"'{source.name}' holds no rows.", field="input")

@@ -41,7 +41,13 @@ from discern.vision.evaluate import EVALUATION_THRESHOLD, evaluate
     show_default=True,
     help="The least score of an answer that counts.",
 )
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Threads computing one picture.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def detection(
     images: Path,

@@ -51,9 +51,15 @@ def pull(name: str | None, mirror: str | None, as_json: bool) -> None:
 @click.command("add")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", required=True, help="What to call it: lower-case letters, digits, '-'.")
-@click.option("--task", default=_DETECTION, show_default=True)
-@click.option("--version", default="1.0.0", show_default=True)
-@click.option("--license", "license_name", default="unknown", show_default=True)
+@click.option("--task", default=_DETECTION, show_default=True, help="What the model is for.")
+@click.option("--version", default="1.0.0", show_default=True, help="The model's version.")
+@click.option(
+    "--license",
+    "license_name",
+    default="unknown",
+    show_default=True,
+    help="The license to note in its manifest.",
+)
 @click.option("--family", help="A detector's family; recognized from its outputs if left out.")
 @click.option(
     "--labels",

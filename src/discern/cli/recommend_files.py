@@ -17,6 +17,7 @@ import click
 
 from discern.catalog.store import default_home
 from discern.cli import run_site_command
+from discern.cli.tables import check_folder
 from discern.errors import InvalidInput, MissingExtra
 from discern.recommendations.contract import Interaction
 from discern.recommendations.files import read_contents, read_interactions
@@ -82,6 +83,8 @@ def export_files(contents: bool, interactions: bool, person: str | None, output:
     """Write what was imported to OUTPUT (.csv, .jsonl, .parquet; - for JSON Lines on stdout)."""
     if contents == (interactions or person is not None):
         raise InvalidInput("Give either --contents or --interactions.")
+    if str(output) != "-":
+        check_folder(output)
     library = open_library()
     if contents:
         rows: Iterable[dict[str, Any]] = (asdict(content) for content in library.contents())

@@ -25,7 +25,13 @@ FILE = click.Path(path_type=Path)
 @click.option("--interactions", type=FILE, help="Interactions; what was imported if left out.")
 @click.option("--name", default="recommendations", show_default=True, help="The model's name.")
 @click.option("--version", help="The model's version; the time if left out.")
-@click.option("--tune-seconds", type=click.FloatRange(min=0), default=TUNE_SECONDS)
+@click.option(
+    "--tune-seconds",
+    type=click.FloatRange(min=0),
+    default=TUNE_SECONDS,
+    show_default=True,
+    help="How long to search for good settings.",
+)
 @click.option("--no-activate", is_flag=True, help="Install it, but let the present one answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def fit(

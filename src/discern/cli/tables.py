@@ -29,7 +29,7 @@ MAX_FIELD_CHARS: Final = 10_000_000
 csv.field_size_limit(MAX_FIELD_CHARS)
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path, *, field: str = "input") -> str:
     """The format by the file's ending, ``.gz`` set aside.
 
     Raises:
@@ -40,9 +40,42 @@ def format_of(path: Path) -> str:
     if found is None:
         raise InvalidInput(
             f"Cannot tell the format of '{path.name}'; known endings: {', '.join(FORMATS)}.",
-            field="input",
+            field=field,
         )
     return found
+
+
+def check_source(path: Path) -> str:
+    """The format of a table that can be opened.
+
+    Raises:
+        InvalidInput: there is no such file, or its ending is not known.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"There is no file '{path}'.", field="input")
+    return format_of(path)
+
+
+def check_target(path: Path) -> None:
+    """Looks whether a table can be put there, before the work that fills it.
+
+    Raises:
+        InvalidInput: its folder does not exist, it is a folder itself, or it has no known ending.
+    """
+    check_folder(path)
+    format_of(path, field="output")
+
+
+def check_folder(path: Path) -> None:
+    """Looks whether a file of any kind can be put there.
+
+    Raises:
+        InvalidInput: its folder does not exist, or it is a folder itself.
+    """
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder '{path.parent}' to write to.", field="output")
+    if path.is_dir():
+        raise InvalidInput(f"'{path}' is a folder; give a file to write to.", field="output")
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -52,9 +85,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         InvalidInput: the file does not exist or breaks its format; the message names the line.
         MissingExtra: Parquet without pyarrow.
     """
-    if not path.is_file():
-        raise InvalidInput(f"There is no file '{path}'.", field="input")
-    kind = format_of(path)
+    kind = check_source(path)
     if kind == "parquet":
         yield from _read_parquet(path)
         return

@@ -30,8 +30,21 @@ MODEL_SERVER: Final = "model-server"
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, envvar="DISCERN_WEB_HOST")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, envvar="DISCERN_WEB_PORT")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="DISCERN_WEB_HOST",
+    help="Address to bind (or DISCERN_WEB_HOST).",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    envvar="DISCERN_WEB_PORT",
+    help="Port of the site; 0 lets the system choose (or DISCERN_WEB_PORT).",
+)
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,6 +58,7 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     Settings are environment variables that begin with DISCERN_; docs/settings.md lists them.
     """
     _check_extras()
+    port = port or _free_port()
     _check_port(host, port)
     environment = _environment(host, port, (home or default_home()).absolute(), demo)
     _prepare("Checking settings", ["check"], environment)

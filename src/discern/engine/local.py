@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from discern.catalog.manifest import Bundle
 from discern.catalog.pull import DEFAULT_DETECTOR, entries, not_pulled
@@ -73,6 +73,8 @@ LOADERS: Final[Mapping[str, Loader]] = {
 class LocalEngine:
     """Implements :class:`discern.engine.interface.Engine`; a model is loaded at its first use.
 
+    As a context manager it closes itself at the end of the block.
+
     Args:
         store: where the bundles are; the user's folder and those shipped if None.
         options: sessions, threads, limits.
@@ -94,6 +96,12 @@ class LocalEngine:
         self._options = options
         self._picture_reader: PictureReader | None = None
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def analyze(
         self,

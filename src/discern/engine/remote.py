@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from discern.engine.connections import AnswerLate, ConnectionLost, Connections
@@ -50,6 +50,8 @@ RETRY_AFTER_S: Final = 1.0
 class RemoteEngine:
     """Implements :class:`discern.engine.interface.Engine` over HTTP with kept-alive connections.
 
+    As a context manager it closes them at the end of the block.
+
     Args:
         url: ``http://host:port`` of the model server.
         token: its bearer token, if it asks for one.
@@ -81,6 +83,12 @@ class RemoteEngine:
             connect_timeout_s=CONNECT_TIMEOUT_S,
         )
         self._gatherer = Gatherer(self._analyze)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def analyze(
         self,

@@ -109,7 +109,7 @@ def widen(bundle: Path, output: Path, data_dir: Path | None, version: str | None
               help="The bundle to start from; the shipped one if left out.")  # fmt: skip
 @click.option("--name", default="sentiment-custom", show_default=True,
               help="The bundle's name in the catalog.")  # fmt: skip
-@click.option("--version", default="1.0.0", show_default=True)
+@click.option("--version", default="1.0.0", show_default=True, help="The bundle's version.")
 @click.option("--epochs", type=click.IntRange(1, 50),
               help="Passes over your texts; if left out, 3 to 20 by their number.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(1e-6, 1e-3), default=5e-5, show_default=True,
@@ -118,8 +118,10 @@ def widen(bundle: Path, output: Path, data_dir: Path | None, version: str | None
               help="The part of each label kept out of training, to measure with.")  # fmt: skip
 @click.option("--new-labels", is_flag=True,
               help="Labels of your own instead of negative, neutral, positive.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True,
+              help="Decides which texts are held out, and the order of the others.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 64), default=2, show_default=True,
+              help="Threads to train with.")  # fmt: skip
 def finetune(data: Path, output: Path, base: Path | None, name: str, version: str,
              new_labels: bool, held_out: float, seed: int, **tuning: Any) -> None:  # fmt: skip
     """Fine-tune the sentiment model on your own labeled texts.
