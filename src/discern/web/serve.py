@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -52,9 +53,13 @@ def server(environment: Environment) -> MPServer:
 
 def load(_target: str) -> WsgiApplication:
     """The site; called once in each process that serves it."""
-    # Out of reach of the terminal's Ctrl-C: the first process passes it on, and a second signal
-    # while stopping would leave this one waiting.
+    # Out of reach of the terminal's Ctrl-C: the first process passes it on, and the second of two
+    # signals would leave this one waiting.
     os.setpgid(0, 0)
+    # Until the server has set its own, the handlers are the first process's, which do nothing here:
+    # told to stop while it loads, this process would stay until it is killed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_first, name="first", daemon=True).start()
     from discern.web.wsgi import application
 
@@ -67,6 +72,8 @@ def _end_with_the_first() -> None:
     if first is not None:
         first.join()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _check_address(environment: Environment) -> None:
