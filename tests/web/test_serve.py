@@ -26,7 +26,7 @@ def own_site(tmp_path: Path) -> Iterator[LiveSite]:
 
 
 def _first(site: LiveSite) -> psutil.Process:
-    [process] = [p for p in site._processes if "discern.web.serve" in " ".join(map(str, p.args))]
+    [process] = site._processes
     return psutil.Process(process.pid)
 
 
