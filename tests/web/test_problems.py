@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 from typing import Any
 
 import pytest
@@ -9,15 +12,19 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
+import discern.web
 from discern.errors import DiscernError, InvalidInput, errors_by_code
 from discern.web.accounts.models import User
 from discern.web.api import throttles
+from discern.web.api.handler import _DRF_CODES
 from discern.web.api.problems import STATUS_BY_CODE, problem_of, retry_after
 from discern.web.api.rates import Rate
 from discern.web.environment import Environment
 from tests.fakes.engine import WordEngine
+from tests.web.live import ROOT
 
 ANALYZE = "/api/v1/analyze"
+WEB_API = ROOT / "docs" / "web-api.md"
 
 
 def _core(module: str = "discern.errors") -> dict[str, type[DiscernError]]:
@@ -38,6 +45,27 @@ def check(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 def test_every_core_error_has_a_status() -> None:
     assert set(_core()) <= set(STATUS_BY_CODE)
+
+
+def _own(root: type[DiscernError]) -> set[str]:
+    """The codes of the errors that the web's rooms define themselves."""
+    codes = {root.code} if root.__module__.startswith("discern.web.") else set()
+    return codes.union(*(_own(child) for child in root.__subclasses__()))
+
+
+def test_every_code_the_web_can_answer_is_in_the_documents_table_with_its_status() -> None:
+    for module in pkgutil.walk_packages(discern.web.__path__, "discern.web."):
+        if module.name.endswith(".errors"):
+            importlib.import_module(module.name)
+    told: dict[str, set[int]] = {}
+    for line in WEB_API.read_text(encoding="utf-8").splitlines():
+        if row := re.match(r"\| ([\d, ]+) \| ([^|]+) \|", line):
+            for code in re.findall(r"`(\w+)`", row[2]):
+                told[code] = {int(status) for status in row[1].split(",")}
+    answered = set(STATUS_BY_CODE) | set(_DRF_CODES.values())
+    assert _own(DiscernError) <= set(STATUS_BY_CODE)
+    assert set(told) == answered
+    assert all(STATUS_BY_CODE[code] in told[code] for code in answered)
 
 
 @pytest.mark.parametrize("code", sorted(_core()))
