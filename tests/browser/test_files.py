@@ -9,6 +9,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import Watch
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROWS = 1_500
@@ -126,3 +128,20 @@ def test_the_sample_leads_to_results_in_three_presses(page: Page) -> None:
     page.get_by_role("button", name="Read their moods").click()
     page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
     expect(page.get_by_text("1 to 25 of 64 rows")).to_be_visible()
+
+
+def test_a_stopped_file_that_cannot_be_tried_again_says_why(page: Page, watch: Watch) -> None:
+    send(page, "text\nfine\n", name="stopped.csv")
+    page.get_by_role("button", name="Read their moods").click()
+    page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
+    address = page.url.replace("/text/files/", "/api/v1/text-jobs/")
+    stopped = page.request.get(address).json()
+    stopped |= {"state": "failed", "error": {"code": "unavailable", "detail": "It stopped."}}
+    away = {"status": 503, "code": "unavailable", "detail": "The database did not answer."}
+    page.route(address, lambda route: route.fulfill(json=stopped))
+    page.route(f"{address}/retry", lambda route: route.fulfill(status=503, json=away))
+    page.reload()
+    page.get_by_role("alert").get_by_role("button", name="Try again").click()
+    notice = page.get_by_role("alert").filter(has_text="The database did not answer.")
+    expect(notice).to_contain_text("what was read of it are still there")
+    watch.complaints.clear()  # the browser itself reports the refusal
