@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { ConfirmDialog } from '../../app/ConfirmDialog';
 import { Moment } from '../../app/Moment';
 import { type Key, useRevokeKey } from './queries';
+import { stateOf } from './state';
 
 export function KeyTable({ keys }: { readonly keys: readonly Key[] }) {
   const [revoking, setRevoking] = useState<Key | null>(null);
@@ -37,10 +38,10 @@ export function KeyTable({ keys }: { readonly keys: readonly Key[] }) {
 }
 
 function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () => void }) {
-  const ended = entry.revoked_at !== null;
+  const state = stateOf(entry);
   return (
     <Table.Tr>
-      <Table.Th scope="row" fw={550} className="wraps" c={ended ? 'dimmed' : undefined}>
+      <Table.Th scope="row" fw={550} className="wraps" c={state === 'stands' ? undefined : 'dimmed'}>
         {entry.name}
       </Table.Th>
       <Table.Td visibleFrom="sm">
@@ -51,9 +52,9 @@ function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () =
       </Table.Td>
       <Table.Td>{entry.last_used_at === null ? 'Never' : <Moment iso={entry.last_used_at} />}</Table.Td>
       <Table.Td>
-        {ended ? (
-          <Badge variant="default">Revoked</Badge>
-        ) : (
+        {state === 'revoked' && <Badge variant="default">Revoked</Badge>}
+        {state === 'expired' && <Badge variant="default">Expired</Badge>}
+        {state === 'stands' && (
           <Button
             size="compact-sm"
             variant="subtle"
