@@ -5,6 +5,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import type { components } from '../../api/schema';
 import { analyze } from '../../mood/feedback';
 import { useSession } from '../../server/session';
+import { characters } from './characters';
 
 export type Mood = components['schemas']['Mood'];
 
@@ -21,7 +22,7 @@ export function useMood(text: string) {
   return useQuery({
     queryKey: ['mood', asked] as const,
     queryFn: ({ signal }) => analyze({ text: asked, signal }),
-    enabled: asked !== '' && asked.length <= MAX_CHARS && Boolean(session?.user),
+    enabled: asked !== '' && characters(asked) <= MAX_CHARS && Boolean(session?.user),
     staleTime: 5 * 60_000,
     gcTime: 60_000,
     placeholderData: asked === '' ? undefined : keepPreviousData,

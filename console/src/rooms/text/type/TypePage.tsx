@@ -7,6 +7,7 @@ import { FailureNotice } from '../../../app/FailureNotice';
 import { NeedsSignIn } from '../../../app/NeedsSignIn';
 import { count } from '../../../format/numbers';
 import { LIVE_CHARS, MAX_CHARS, useMood } from '../analyze';
+import { characters } from '../characters';
 import { Reading } from '../Reading';
 import { Samples } from '../TextTile';
 
@@ -23,7 +24,8 @@ function OneText() {
   const [text, setText] = useSessionStorage({ key: 'discern-text', defaultValue: '' });
   const [settled] = useDebouncedValue(text, 250);
   const [asked, setAsked] = useState('');
-  const long = text.length > LIVE_CHARS;
+  const length = characters(text);
+  const long = length > LIVE_CHARS;
   const ask = () => setAsked(text);
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing={{ base: 'xl', md: 48 }}>
@@ -36,18 +38,18 @@ function OneText() {
           size="md"
           placeholder="Type or paste a text."
           value={text}
-          error={text.length > MAX_CHARS ? `At most ${count(MAX_CHARS)} characters.` : null}
+          error={length > MAX_CHARS ? `At most ${count(MAX_CHARS)} characters.` : null}
           onChange={(event) => setText(event.currentTarget.value)}
           onKeyDown={getHotkeyHandler([['mod+Enter', ask]])}
         />
         <Group justify="space-between" gap="sm">
           <Text size="sm" c="dimmed">
-            {count(text.length)} of {count(MAX_CHARS)} characters
+            {count(length)} of {count(MAX_CHARS)} characters
           </Text>
           {long && (
             <Group gap="xs">
               <Kbd visibleFrom="sm">Ctrl + Enter</Kbd>
-              <Button onClick={ask} disabled={text.length > MAX_CHARS || asked === text}>
+              <Button onClick={ask} disabled={length > MAX_CHARS || asked === text}>
                 Read it
               </Button>
             </Group>
