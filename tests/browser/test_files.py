@@ -78,6 +78,28 @@ def test_rows_are_shown_in_pages_and_by_mood_and_the_address_says_which(page: Pa
     expect(table).to_contain_text("It is awful.")
 
 
+def test_a_long_row_is_opened_and_closed_by_keyboard_and_mouse(page: Page) -> None:
+    long = "I love every single bit of it. " * 40
+    send(page, f'text,n\n"{long}THE END",1\n"It was awful. {"Truly. " * 40}",2\nfine,3\n')
+    page.get_by_role("button", name="Read their moods").click()
+    page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
+    text = page.get_by_role("cell", name=re.compile("I love every")).get_by_text("I love every")
+    height = text.evaluate("node => node.clientHeight")
+    more = page.get_by_role("button", name="Show more of row 1")
+    more.focus()
+    page.keyboard.press("Enter")
+    less = page.get_by_role("button", name="Show less of row 1")
+    expect(less).to_be_focused()
+    expect(less).to_have_attribute("aria-expanded", "true")
+    assert text.evaluate("node => node.clientHeight") > height
+    assert text.evaluate("node => node.scrollHeight - node.clientHeight") <= 1
+    expect(page.get_by_text("The first 500 characters; the CSV has all of it.")).to_be_visible()
+    less.click()
+    expect(more).to_have_attribute("aria-expanded", "false")
+    assert text.evaluate("node => node.clientHeight") == height
+    expect(page.get_by_role("button", name="of row 3")).to_have_count(0)
+
+
 def test_a_row_that_cannot_be_read_says_why_and_the_others_are_read(page: Page) -> None:
     send(page, "text,n\nI love it.,1\n,2\nAwful.,3\n")
     page.get_by_role("button", name="Read their moods").click()
