@@ -29,3 +29,8 @@ export function useMood(text: string) {
     refetchOnWindowFocus: false,
   });
 }
+
+/** True while what is shown is the mood of the text before this one. */
+export function isStale(reading: Pick<ReturnType<typeof useMood>, 'isFetching' | 'isPlaceholderData'>): boolean {
+  return reading.isFetching && reading.isPlaceholderData;
+}

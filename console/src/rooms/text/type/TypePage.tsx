@@ -6,9 +6,9 @@ import { useState } from 'react';
 import { FailureNotice } from '../../../app/FailureNotice';
 import { NeedsSignIn } from '../../../app/NeedsSignIn';
 import { count } from '../../../format/numbers';
-import { LIVE_CHARS, MAX_CHARS, useMood } from '../analyze';
+import { isStale, LIVE_CHARS, MAX_CHARS, useMood } from '../analyze';
 import { characters } from '../characters';
-import { Reading } from '../Reading';
+import { Reading, SpokenMood } from '../Reading';
 import { Samples } from '../TextTile';
 
 export function Component() {
@@ -57,19 +57,37 @@ function OneText() {
         </Group>
         <Samples chosen={text} onChoose={setText} />
       </Stack>
-      <Result text={long ? asked : settled} outdated={long && asked !== text} />
+      <Answer text={long ? asked : settled} outdated={long && asked !== text} />
     </SimpleGrid>
   );
 }
 
-interface ResultProps {
+interface AnswerProps {
   readonly text: string;
   /** True when the text has changed since it was last read. */
   readonly outdated: boolean;
 }
 
-function Result({ text, outdated }: ResultProps) {
-  const { data, error, isFetching, isPlaceholderData, refetch } = useMood(text);
+function Answer({ text, outdated }: AnswerProps) {
+  const reading = useMood(text);
+  const stale = outdated || isStale(reading);
+  const mood = text.trim() === '' || reading.error !== null ? undefined : reading.data;
+  return (
+    <div>
+      <SpokenMood mood={mood} stale={stale} />
+      <Result text={text} reading={reading} stale={stale} />
+    </div>
+  );
+}
+
+interface ResultProps {
+  readonly text: string;
+  readonly reading: ReturnType<typeof useMood>;
+  readonly stale: boolean;
+}
+
+function Result({ text, reading, stale }: ResultProps) {
+  const { data, error, refetch } = reading;
   if (error !== null) {
     return (
       <FailureNotice error={error} kept="Your text is still here." onRetry={() => void refetch()} />
@@ -88,7 +106,7 @@ function Result({ text, outdated }: ResultProps) {
   if (data === undefined) return <Skeleton h={260} radius="lg" />;
   return (
     <Paper p={{ base: 'lg', sm: 28 }} h="fit-content">
-      <Reading text={text} mood={data} stale={outdated || (isFetching && isPlaceholderData)} />
+      <Reading text={text} mood={data} stale={stale} />
     </Paper>
   );
 }
