@@ -9,6 +9,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import Watch
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROWS = 1_500
@@ -76,6 +78,28 @@ def test_rows_are_shown_in_pages_and_by_mood_and_the_address_says_which(page: Pa
     expect(table).to_contain_text("It is awful.")
 
 
+def test_a_long_row_is_opened_and_closed_by_keyboard_and_mouse(page: Page) -> None:
+    long = "I love every single bit of it. " * 40
+    send(page, f'text,n\n"{long}THE END",1\n"It was awful. {"Truly. " * 40}",2\nfine,3\n')
+    page.get_by_role("button", name="Read their moods").click()
+    page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
+    text = page.get_by_role("cell", name=re.compile("I love every")).get_by_text("I love every")
+    height = text.evaluate("node => node.clientHeight")
+    more = page.get_by_role("button", name="Show more of row 1")
+    more.focus()
+    page.keyboard.press("Enter")
+    less = page.get_by_role("button", name="Show less of row 1")
+    expect(less).to_be_focused()
+    expect(less).to_have_attribute("aria-expanded", "true")
+    assert text.evaluate("node => node.clientHeight") > height
+    assert text.evaluate("node => node.scrollHeight - node.clientHeight") <= 1
+    expect(page.get_by_text("The first 500 characters; the CSV has all of it.")).to_be_visible()
+    less.click()
+    expect(more).to_have_attribute("aria-expanded", "false")
+    assert text.evaluate("node => node.clientHeight") == height
+    expect(page.get_by_role("button", name="of row 3")).to_have_count(0)
+
+
 def test_a_row_that_cannot_be_read_says_why_and_the_others_are_read(page: Page) -> None:
     send(page, "text,n\nI love it.,1\n,2\nAwful.,3\n")
     page.get_by_role("button", name="Read their moods").click()
@@ -126,3 +150,20 @@ def test_the_sample_leads_to_results_in_three_presses(page: Page) -> None:
     page.get_by_role("button", name="Read their moods").click()
     page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
     expect(page.get_by_text("1 to 25 of 64 rows")).to_be_visible()
+
+
+def test_a_stopped_file_that_cannot_be_tried_again_says_why(page: Page, watch: Watch) -> None:
+    send(page, "text\nfine\n", name="stopped.csv")
+    page.get_by_role("button", name="Read their moods").click()
+    page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
+    address = page.url.replace("/text/files/", "/api/v1/text-jobs/")
+    stopped = page.request.get(address).json()
+    stopped |= {"state": "failed", "error": {"code": "unavailable", "detail": "It stopped."}}
+    away = {"status": 503, "code": "unavailable", "detail": "The database did not answer."}
+    page.route(address, lambda route: route.fulfill(json=stopped))
+    page.route(f"{address}/retry", lambda route: route.fulfill(status=503, json=away))
+    page.reload()
+    page.get_by_role("alert").get_by_role("button", name="Try again").click()
+    notice = page.get_by_role("alert").filter(has_text="The database did not answer.")
+    expect(notice).to_contain_text("what was read of it are still there")
+    watch.complaints.clear()  # the browser itself reports the refusal

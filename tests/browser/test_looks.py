@@ -16,7 +16,16 @@ from tests.stack import Stack
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 AXE = Path(__file__).parents[2] / "console/node_modules/axe-core/axe.min.js"
-PAGES = ("/", "/text", "/text/files", "/keys", "/status", "/no-such-room")
+PAGES = (
+    "/",
+    "/text",
+    "/text/files",
+    "/pictures",
+    "/reading",
+    "/keys",
+    "/status",
+    "/no-such-room",
+)
 FIRST_LOAD_BYTES = 300_000
 
 

@@ -105,6 +105,20 @@ def test_a_pasted_picture_is_taken_and_the_sample_too(page: Page) -> None:
     ).to_be_visible()
 
 
+def test_the_first_screen_tells_of_a_picture_by_a_status_that_was_there_before(page: Page) -> None:
+    page.goto("/")
+    tile = page.get_by_role("region", name="Drop a picture")
+    early = tile.get_by_role("status").first
+    expect(early).to_have_text("")
+    early.evaluate("node => { node.dataset.early = 'yes'; }")
+    tile.get_by_label("Pictures to read").set_input_files(
+        {"name": "told.png", "mimeType": "image/png", "buffer": sign("Told aloud")}
+    )
+    told = tile.locator("[role=status][data-early]")
+    expect(told).to_have_text(re.compile("Told aloud"), timeout=READ_MS)
+    expect(tile.get_by_text(told.inner_text()).last).to_be_visible()
+
+
 def test_what_nobody_looks_for_is_not_read_and_the_choice_is_remembered(page: Page) -> None:
     page.goto("/pictures")
     asked = page.get_by_role("group", name="What to look for")

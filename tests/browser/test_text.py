@@ -33,6 +33,19 @@ def test_the_first_screen_reads_a_sentence_while_it_is_typed(page: Page) -> None
     expect(page.get_by_role("status").filter(has_text="Negative,")).to_be_attached()
 
 
+@pytest.mark.parametrize(("path", "field"), [("/", "A sentence"), ("/text", "Your text")])
+def test_the_first_mood_is_said_by_a_status_that_was_there_before(
+    page: Page, path: str, field: str
+) -> None:
+    page.goto(path)
+    page.get_by_role("textbox", name=field).fill("")
+    early = page.get_by_role("main").get_by_role("status").first
+    expect(early).to_have_text("")
+    early.evaluate("node => { node.dataset.early = 'yes'; }")
+    page.get_by_role("textbox", name=field).fill(GLAD)
+    expect(page.locator("[role=status][data-early]")).to_contain_text("Positive,")
+
+
 def test_every_result_has_all_scores_its_model_and_the_mark_of_ai(page: Page, stack: Stack) -> None:
     page.goto("/text")
     page.get_by_label("Your text").fill(GLAD)
@@ -70,6 +83,7 @@ def test_saying_that_a_mood_is_wrong_keeps_the_text_with_the_right_one(page: Pag
     page.get_by_role("button", name="This is wrong").click()
     page.get_by_role("menuitem", name="Negative").click()
     expect(page.get_by_text("Noted. Thank you.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Noted. Thank you.")).to_be_focused()
     newest = page.request.get("/api/v1/analyses").json()["results"][0]
     assert (newest["text"], newest["right_label"]) == (GLAD, "negative")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 from typing import Any
 
 import pytest
@@ -9,11 +12,19 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
+import discern.web
 from discern.errors import DiscernError, InvalidInput, errors_by_code
+from discern.web.accounts.models import User
+from discern.web.api import throttles
+from discern.web.api.handler import _DRF_CODES
 from discern.web.api.problems import STATUS_BY_CODE, problem_of, retry_after
+from discern.web.api.rates import Rate
+from discern.web.environment import Environment
 from tests.fakes.engine import WordEngine
+from tests.web.live import ROOT
 
 ANALYZE = "/api/v1/analyze"
+WEB_API = ROOT / "docs" / "web-api.md"
 
 
 def _core(module: str = "discern.errors") -> dict[str, type[DiscernError]]:
@@ -34,6 +45,27 @@ def check(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 def test_every_core_error_has_a_status() -> None:
     assert set(_core()) <= set(STATUS_BY_CODE)
+
+
+def _own(root: type[DiscernError]) -> set[str]:
+    """The codes of the errors that the web's rooms define themselves."""
+    codes = {root.code} if root.__module__.startswith("discern.web.") else set()
+    return codes.union(*(_own(child) for child in root.__subclasses__()))
+
+
+def test_every_code_the_web_can_answer_is_in_the_documents_table_with_its_status() -> None:
+    for module in pkgutil.walk_packages(discern.web.__path__, "discern.web."):
+        if module.name.endswith(".errors"):
+            importlib.import_module(module.name)
+    told: dict[str, set[int]] = {}
+    for line in WEB_API.read_text(encoding="utf-8").splitlines():
+        if row := re.match(r"\| ([\d, ]+) \| ([^|]+) \|", line):
+            for code in re.findall(r"`(\w+)`", row[2]):
+                told[code] = {int(status) for status in row[1].split(",")}
+    answered = set(STATUS_BY_CODE) | set(_DRF_CODES.values())
+    assert _own(DiscernError) <= set(STATUS_BY_CODE)
+    assert set(told) == answered
+    assert all(STATUS_BY_CODE[code] in told[code] for code in answered)
 
 
 @pytest.mark.parametrize("code", sorted(_core()))
@@ -181,8 +213,6 @@ def test_a_well_formed_request_id_is_kept_and_another_replaced() -> None:
 def test_too_many_requests_are_429_with_the_rate_in_the_headers(
     api: Client, settings: Settings
 ) -> None:
-    from discern.web.api.rates import Rate
-
     settings.RATES = {**settings.RATES, "key": Rate(2, 60)}
     first = api.get("/api/v1/analyses")
     assert first.headers["RateLimit-Limit"] == "2"
@@ -191,3 +221,50 @@ def test_too_many_requests_are_429_with_the_rate_in_the_headers(
     third = api.get("/api/v1/analyses")
     check(third, 429, "throttled")
     assert 1 <= int(third.headers["Retry-After"]) <= 60
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer dk_no"}, {"Authorization": "x"}])
+def test_requests_without_a_key_that_stands_are_counted_for_their_address(
+    settings: Settings, headers: dict[str, str]
+) -> None:
+    rate = Rate.parse(Environment.model_fields["rate_anonymous"].default)
+    settings.RATES = {**settings.RATES, "anonymous": rate}
+    client = Client(headers=headers)
+    for left in range(59, -1, -1):
+        answer = client.get("/api/v1/analyses")
+        assert answer.status_code == 401
+        assert answer.headers["RateLimit-Limit"] == "60"
+        assert left <= int(answer.headers["RateLimit-Remaining"]) <= left + 1
+    refused = client.get("/api/v1/analyses")
+    check(refused, 429, "throttled")
+    assert refused.headers["RateLimit-Remaining"] == "0"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+
+
+def test_a_good_key_passes_from_an_address_that_is_refused(api: Client, settings: Settings) -> None:
+    settings.RATES = {**settings.RATES, "anonymous": Rate(1, 60)}
+    codes = [Client().get("/api/v1/analyses").status_code for _ in range(2)]
+    assert codes == [401, 429]
+    assert api.get("/api/v1/analyses").status_code == 200
+
+
+def test_what_a_key_may_not_do_and_a_failed_csrf_check_are_counted_once(
+    api: Client, person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    count = throttles.count
+
+    def noting(name: str, rate: Rate) -> throttles.Verdict:
+        counted.append(name.partition(":")[0])
+        return count(name, rate)
+
+    monkeypatch.setattr(throttles, "count", noting)
+    check(api.get("/api/v1/keys"), 403, "permission_denied")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(person)
+    answer = browser.delete("/api/v1/analyses")
+    check(answer, 403, "csrf_failed")
+    assert "RateLimit-Limit" in answer.headers
+    assert api.get("/api/v1/analyses").status_code == 200
+    assert counted == ["key", "address", "key"]

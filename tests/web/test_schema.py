@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -83,6 +84,15 @@ def test_no_request_that_the_document_allows_or_forbids_surprises(site: LiveSite
         *("--suppress-health-check", "all", "--warnings", "off", "--no-color"),
         *("--checks", CONFORMANCE),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=site.home)
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.web.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=site.home,
+        env={**os.environ, **hooks},
+    )
     assert "Test cases:" in done.stdout, done.stdout[-4000:] + done.stderr[-2000:]
     assert not re.findall(r"ST\d{3} .*", done.stdout), done.stdout[-12000:]
+    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]

@@ -667,7 +667,7 @@ export interface components {
              * @default false
              */
             record?: boolean;
-        };
+        } & (unknown | unknown);
         AnalyzeResponse: {
             /** @description One for each text, in order. */
             results: components["schemas"]["Mood"][];

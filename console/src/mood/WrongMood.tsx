@@ -1,7 +1,9 @@
 import { Button, Menu, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconCheck, IconFlag } from '@tabler/icons-react';
+import { useEffect, useRef } from 'react';
 
+import { focusIfLost } from '../app/focus';
 import { asFailure, explain } from '../server/problem';
 import { useFeedback } from './feedback';
 import { appearance, inOrder } from './mood';
@@ -26,13 +28,34 @@ export function WrongMood({ text, label, labels }: Props) {
         },
       },
     );
-  if (feedback.isSuccess) {
-    return (
-      <Text size="sm" c="dimmed" role="status">
-        <IconCheck size={15} aria-hidden="true" /> Noted. Thank you.
+  const thanks = useRef<HTMLSpanElement>(null);
+  const noted = feedback.isSuccess;
+  useEffect(() => {
+    if (noted) focusIfLost(thanks.current);
+  }, [noted]);
+  return (
+    <div>
+      {/* Mounted before it says anything, so that screen readers tell the change. */}
+      <Text ref={thanks} component="span" size="sm" c="dimmed" role="status" tabIndex={-1}>
+        {noted && (
+          <>
+            <IconCheck size={15} aria-hidden="true" /> Noted. Thank you.
+          </>
+        )}
       </Text>
-    );
-  }
+      {!noted && (
+        <Choice label={label} labels={labels} busy={feedback.isPending} onChoose={send} />
+      )}
+    </div>
+  );
+}
+
+interface ChoiceProps extends Omit<Props, 'text'> {
+  readonly busy: boolean;
+  readonly onChoose: (right: string) => void;
+}
+
+function Choice({ label, labels, busy, onChoose }: ChoiceProps) {
   return (
     <Menu position="bottom-end" withinPortal width={250}>
       <Menu.Target>
@@ -41,7 +64,7 @@ export function WrongMood({ text, label, labels }: Props) {
           variant="subtle"
           color="gray"
           leftSection={<IconFlag size={15} stroke={1.6} />}
-          loading={feedback.isPending}
+          loading={busy}
         >
           This is wrong
         </Button>
@@ -54,7 +77,7 @@ export function WrongMood({ text, label, labels }: Props) {
             <Menu.Item
               key={other}
               leftSection={<MoodMark label={other} size={15} />}
-              onClick={() => send(other)}
+              onClick={() => onChoose(other)}
             >
               {appearance(other).word}
             </Menu.Item>

@@ -1,15 +1,25 @@
-import { Badge, Button, Code, Table } from '@mantine/core';
-import { useState } from 'react';
+import { Badge, Button, Code, Table, VisuallyHidden } from '@mantine/core';
+import { type Ref, useEffect, useRef, useState } from 'react';
 
 import { ConfirmDialog } from '../../app/ConfirmDialog';
 import { Moment } from '../../app/Moment';
 import { type Key, useRevokeKey } from './queries';
+import { stateOf } from './state';
 
-export function KeyTable({ keys }: { readonly keys: readonly Key[] }) {
+interface Props {
+  readonly keys: readonly Key[];
+  readonly ref: Ref<HTMLTableElement>;
+}
+
+export function KeyTable({ keys, ref }: Props) {
   const [revoking, setRevoking] = useState<Key | null>(null);
+  const [revoked, setRevoked] = useState<Key | null>(null);
   return (
     <>
-      <Table verticalSpacing="sm" aria-label="Keys, newest first">
+      <VisuallyHidden role="status">
+        {revoked !== null && `“${revoked.name}” is revoked.`}
+      </VisuallyHidden>
+      <Table ref={ref} tabIndex={-1} verticalSpacing="sm" aria-label="Keys, newest first">
           <Table.Thead>
             <Table.Tr>
               <Table.Th scope="col">Name</Table.Th>
@@ -27,20 +37,36 @@ export function KeyTable({ keys }: { readonly keys: readonly Key[] }) {
           </Table.Thead>
           <Table.Tbody>
             {keys.map((key) => (
-              <Row key={key.id} entry={key} onRevoke={() => setRevoking(key)} />
+              <Row
+                key={key.id}
+                entry={key}
+                justRevoked={key.id === revoked?.id}
+                onRevoke={() => setRevoking(key)}
+              />
             ))}
           </Table.Tbody>
         </Table>
-      <RevokeDialog entry={revoking} onClose={() => setRevoking(null)} />
+      <RevokeDialog entry={revoking} onRevoked={setRevoked} onClose={() => setRevoking(null)} />
     </>
   );
 }
 
-function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () => void }) {
-  const ended = entry.revoked_at !== null;
+interface RowProps {
+  readonly entry: Key;
+  /** Whether its button had the focus and is gone. */
+  readonly justRevoked: boolean;
+  readonly onRevoke: () => void;
+}
+
+function Row({ entry, justRevoked, onRevoke }: RowProps) {
+  const state = stateOf(entry);
+  const badge = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (justRevoked) badge.current?.focus();
+  }, [justRevoked]);
   return (
     <Table.Tr>
-      <Table.Th scope="row" fw={550} className="wraps" c={ended ? 'dimmed' : undefined}>
+      <Table.Th scope="row" fw={550} className="wraps" c={state === 'stands' ? undefined : 'dimmed'}>
         {entry.name}
       </Table.Th>
       <Table.Td visibleFrom="sm">
@@ -51,9 +77,13 @@ function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () =
       </Table.Td>
       <Table.Td>{entry.last_used_at === null ? 'Never' : <Moment iso={entry.last_used_at} />}</Table.Td>
       <Table.Td>
-        {ended ? (
-          <Badge variant="default">Revoked</Badge>
-        ) : (
+        {state === 'revoked' && (
+          <Badge ref={badge} tabIndex={-1} variant="default">
+            Revoked
+          </Badge>
+        )}
+        {state === 'expired' && <Badge variant="default">Expired</Badge>}
+        {state === 'stands' && (
           <Button
             size="compact-sm"
             variant="subtle"
@@ -70,11 +100,26 @@ function Row({ entry, onRevoke }: { readonly entry: Key; readonly onRevoke: () =
   );
 }
 
-function RevokeDialog({ entry, onClose }: { readonly entry: Key | null; readonly onClose: () => void }) {
+interface RevokeDialogProps {
+  readonly entry: Key | null;
+  readonly onRevoked: (entry: Key) => void;
+  readonly onClose: () => void;
+}
+
+function RevokeDialog({ entry, onRevoked, onClose }: RevokeDialogProps) {
   const revoke = useRevokeKey();
   const close = () => {
     revoke.reset();
     onClose();
+  };
+  const confirm = () => {
+    if (entry === null) return;
+    revoke.mutate(entry.id, {
+      onSuccess: () => {
+        close();
+        onRevoked(entry);
+      },
+    });
   };
   return (
     <ConfirmDialog
@@ -85,7 +130,7 @@ function RevokeDialog({ entry, onClose }: { readonly entry: Key | null; readonly
       busy={revoke.isPending}
       error={revoke.error}
       kept="The key still works."
-      onConfirm={() => entry !== null && revoke.mutate(entry.id, { onSuccess: close })}
+      onConfirm={confirm}
       onClose={close}
     >
       Programs that use it are refused from their next request on. This cannot be undone.

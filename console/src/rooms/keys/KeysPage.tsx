@@ -1,7 +1,7 @@
 import { EmptyState, Skeleton, Stack } from '@mantine/core';
 import { IconKey } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 
 import { FailureNotice } from '../../app/FailureNotice';
 import { NeedsSignIn } from '../../app/NeedsSignIn';
@@ -28,10 +28,15 @@ export function Component() {
 function Keys() {
   const [created, setCreated] = useState<CreatedKey | null>(null);
   const { data, isPending, error, refetch } = useQuery(keys);
+  const table = useRef<HTMLTableElement>(null);
+  const put = () => {
+    table.current?.focus(); // the button that has the focus goes with the notice
+    setCreated(null);
+  };
   return (
     <Stack gap="xl">
       <KeyForm onCreated={setCreated} />
-      {created !== null && <NewKey created={created} onDone={() => setCreated(null)} />}
+      {created !== null && <NewKey created={created} onDone={put} />}
       {isPending && <Skeleton h={160} radius="lg" />}
       {error !== null && data === undefined && (
         <FailureNotice error={error} kept="Your keys are unchanged." onRetry={() => void refetch()} />
@@ -44,7 +49,7 @@ function Keys() {
           description="Name the program that will use it, such as “newsletter”, and create the first one above."
         />
       )}
-      {data !== undefined && data.length > 0 && <KeyTable keys={data} />}
+      {data !== undefined && data.length > 0 && <KeyTable ref={table} keys={data} />}
     </Stack>
   );
 }

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Paper, Progress, Stack, Text, Title } from '@mantine/core';
+import { Anchor, Button, Group, Paper, Progress, Stack, Text, Title, VisuallyHidden } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
@@ -43,18 +43,25 @@ function Live() {
     void refreshLists(client);
     setLatest(upload.id);
   };
+  const { data: upload } = useQuery({ ...uploadOf(latest ?? ''), enabled: latest !== null });
   return (
     <>
-      {latest !== null && <Latest id={latest} />}
+      {/* Mounted before there is anything to say, or a screen reader would miss the first. */}
+      <VisuallyHidden role="status">{upload !== undefined && standing(upload)}</VisuallyHidden>
+      {upload !== undefined && <Latest upload={upload} />}
       <AddPictures compact onFiles={(files, find) => outbox.add(files, find, accept)} />
       <Parcels onAccepted={accept} />
     </>
   );
 }
 
-function Latest({ id }: { readonly id: string }) {
-  const { data: upload } = useQuery(uploadOf(id));
-  if (upload === undefined) return null;
+/** How far a picture is, or what was found in it. */
+function standing(upload: Upload): string {
+  if (isRunning(upload)) return doing(upload);
+  return upload.state === 'done' ? summary(upload, DEFAULT_LEAST) : stateWord(upload.state);
+}
+
+function Latest({ upload }: { readonly upload: Upload }) {
   const objects = shown(upload.objects?.objects ?? [], DEFAULT_LEAST);
   return (
     <Stack gap="sm">
@@ -64,11 +71,7 @@ function Latest({ id }: { readonly id: string }) {
         <Progress size={6} value={shareDone(upload) * 100} aria-label="Steps done" />
       )}
       <Group justify="space-between" gap="sm">
-        <Text size="sm" role="status">
-          {isRunning(upload) && doing(upload)}
-          {upload.state === 'done' && summary(upload, DEFAULT_LEAST)}
-          {(upload.state === 'failed' || upload.state === 'dead') && stateWord(upload.state)}
-        </Text>
+        <Text size="sm">{standing(upload)}</Text>
         {upload.mood !== null && <MoodWord label={upload.mood.label} />}
         <Anchor component={Link} to={`/pictures/${upload.id}`} size="sm">
           See all of it

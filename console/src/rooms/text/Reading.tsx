@@ -16,13 +16,21 @@ interface Props {
   readonly stale: boolean;
 }
 
-/** One text's mood: the word, the shares, the model; said aloud once when it changes. */
+/** Says a mood aloud when it changes. It is mounted before there is one: a screen reader tells
+ * what changes in a status, not what a status already holds when it appears. */
+export function SpokenMood({ mood, stale }: { readonly mood: Mood | undefined; readonly stale: boolean }) {
+  return (
+    <VisuallyHidden role="status">
+      {mood !== undefined && !stale && `${appearance(mood.label).word}, ${percent(mood.score)}`}
+    </VisuallyHidden>
+  );
+}
+
+/** One text's mood: the word, the shares, the model. */
 export function Reading({ text, mood, stale }: Props) {
-  const { label, score, scores, windows, model_name: name, model_version: version } = mood;
-  const spoken = `${appearance(label).word}, ${percent(score)}`;
+  const { label, scores, windows, model_name: name, model_version: version } = mood;
   return (
     <Stack gap="lg" className={classes.reading} data-stale={stale}>
-      <VisuallyHidden role="status">{stale ? '' : spoken}</VisuallyHidden>
       <MoodWord label={label} size="lg" />
       <MoodScores scores={scores} />
       {windows > 1 && (

@@ -5,8 +5,8 @@ import { Link } from 'react-router';
 
 import { FailureNotice } from '../../app/FailureNotice';
 import { useSession } from '../../server/session';
-import { LIVE_CHARS, useMood } from './analyze';
-import { Reading } from './Reading';
+import { isStale, LIVE_CHARS, useMood } from './analyze';
+import { Reading, SpokenMood } from './Reading';
 import classes from './Reading.module.css';
 import { SAMPLES } from './samples';
 
@@ -66,15 +66,32 @@ export function Samples({ chosen, onChoose }: SamplesProps) {
 
 function Live({ text }: { readonly text: string }) {
   const [settled] = useDebouncedValue(text, 200);
-  const { data, error, isFetching, isPlaceholderData, refetch } = useMood(settled);
+  const reading = useMood(settled);
+  const blank = settled.trim() === '';
+  return (
+    <>
+      <SpokenMood mood={blank || reading.error !== null ? undefined : reading.data} stale={isStale(reading)} />
+      <Result text={settled} blank={blank} reading={reading} />
+    </>
+  );
+}
+
+interface ResultProps {
+  readonly text: string;
+  readonly blank: boolean;
+  readonly reading: ReturnType<typeof useMood>;
+}
+
+function Result({ text, blank, reading }: ResultProps) {
+  const { data, error, refetch } = reading;
   if (error !== null) {
     return (
       <FailureNotice error={error} kept="Your sentence is still here." onRetry={() => void refetch()} />
     );
   }
-  if (settled.trim() === '') return <Text c="dimmed">Its mood appears here as you type.</Text>;
+  if (blank) return <Text c="dimmed">Its mood appears here as you type.</Text>;
   if (data === undefined) return <Skeleton h={150} radius="md" />;
-  return <Reading text={settled} mood={data} stale={isFetching && isPlaceholderData} />;
+  return <Reading text={text} mood={data} stale={isStale(reading)} />;
 }
 
 function SignInPrompt() {

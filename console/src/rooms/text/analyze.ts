@@ -5,6 +5,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import type { components } from '../../api/schema';
 import { analyze } from '../../mood/feedback';
 import { useSession } from '../../server/session';
+import { characters } from './characters';
 
 export type Mood = components['schemas']['Mood'];
 
@@ -21,10 +22,15 @@ export function useMood(text: string) {
   return useQuery({
     queryKey: ['mood', asked] as const,
     queryFn: ({ signal }) => analyze({ text: asked, signal }),
-    enabled: asked !== '' && asked.length <= MAX_CHARS && Boolean(session?.user),
+    enabled: asked !== '' && characters(asked) <= MAX_CHARS && Boolean(session?.user),
     staleTime: 5 * 60_000,
     gcTime: 60_000,
     placeholderData: asked === '' ? undefined : keepPreviousData,
     refetchOnWindowFocus: false,
   });
+}
+
+/** True while what is shown is the mood of the text before this one. */
+export function isStale(reading: Pick<ReturnType<typeof useMood>, 'isFetching' | 'isPlaceholderData'>): boolean {
+  return reading.isFetching && reading.isPlaceholderData;
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import IO, Any
 
 import orjson
@@ -45,6 +45,14 @@ def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(data, dict) or request.META.get("CONTENT_LENGTH", "0") in {"", "0"}:
         raise InvalidInput("The body must be a JSON object.", field="body")
     return data
+
+
+def check_fields(data: Mapping[str, Any], known: Set[str]) -> None:
+    """Raises InvalidInput naming a field that is not ``known``: most often it is a misspelled one,
+    which would be ignored without a word."""
+    if unknown := data.keys() - known:
+        field = min(unknown)
+        raise InvalidInput(f"'{field}' is not a field of this request.", field=field)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,10 +17,16 @@ from discern.web.api.errors import LengthRequired
 
 
 class ApiView(APIView):
-    """Adds the caller's rate to each answer, and keeps answers out of shared caches."""
+    """Counts every request, refused ones too, adds the caller's rate to each answer, and keeps
+    answers out of shared caches."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+        try:
+            super().initial(request, *args, **kwargs)
+        except (AuthenticationFailed, NotAuthenticated, PermissionDenied):
+            # Django REST framework counts last, so these would cost a guesser nothing.
+            self.check_throttles(request)
+            raise
         if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
             # WSGI does not tell how long such a body is; Django would read it as empty.
             raise LengthRequired("Send the body with a Content-Length, not in chunks.")

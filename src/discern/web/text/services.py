@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -22,16 +22,20 @@ MAX_TEXTS: Final = 256
 MAX_COMMENT_CHARS: Final = 2_000
 
 
-def read_texts(*, text: object, texts: object) -> list[str]:
-    """The texts of a request that gives ``text`` or ``texts``, checked.
+def read_texts(given: Mapping[str, object]) -> list[str]:
+    """The texts of a request that has a ``text`` or ``texts``, checked; null is a value here, and
+    a wrong one, as at the model server.
 
     Raises:
         InvalidInput, EmptyInput, TooLarge: naming the item and the limit.
     """
-    if text is not None and texts is not None:
+    if "text" in given and "texts" in given:
         raise InvalidInput("Give either 'text' or 'texts', not both.", field="texts")
-    if texts is None:
-        return [check_text(text)]
+    if "text" in given:
+        return [check_text(given["text"])]
+    if "texts" not in given:
+        raise EmptyInput("Give 'text' or 'texts'.", field="text")
+    texts = given["texts"]
     if isinstance(texts, list) and len(texts) > MAX_TEXTS:
         raise TooLarge(
             f"'texts' holds {len(texts):,} texts; the limit is {MAX_TEXTS}. Send larger amounts "
@@ -119,9 +123,3 @@ def give_feedback(*, owner: User, analysis_id: UUID, label: str, comment: str = 
     analysis.feedback_at = timezone.now()
     analysis.save(update_fields=["right_label", "feedback_comment", "feedback_at"])
     return analysis
-
-
-def check_given(*, text: object, texts: object) -> None:
-    """Raises EmptyInput when a request gives neither ``text`` nor ``texts``."""
-    if text is None and texts is None:
-        raise EmptyInput("Give 'text' or 'texts'.", field="text")

@@ -13,9 +13,12 @@ from discern.errors import InvalidInput
 from discern.text.contract import Sentiment
 from discern.web.accounts.authentication import caller
 from discern.web.api.paging import NewestFirst
-from discern.web.api.parsing import json_object
+from discern.web.api.parsing import check_fields, json_object
 from discern.web.api.views import ApiView
-from discern.web.text import services
+from discern.web.text import (
+    schema,  # noqa: F401 - tells the OpenAPI document what the serializer cannot
+    services,
+)
 from discern.web.text.models import Analysis
 from discern.web.text.serializers import (
     AnalysisPageSerializer,
@@ -44,11 +47,9 @@ class AnalyzeView(ApiView):
     def post(self, request: Request) -> Response:
         """The mood of `text`, or of each of `texts` (256 at most)."""
         data = json_object(request)
-        text, texts = data.get("text"), data.get("texts")
+        check_fields(data, {"text", "texts", "model", "record"})
         wanted = _flag(data, "record")
-        if "text" not in data and "texts" not in data:
-            services.check_given(text=text, texts=texts)
-        checked = services.read_texts(text=text, texts=texts)
+        checked = services.read_texts(data)
         moods = services.analyze(texts=checked, model=_model(data))
         kept: list[Analysis] = []
         if wanted:

@@ -1,5 +1,6 @@
 import { Alert, Button, Group, Progress, Stack, Text } from '@mantine/core';
 
+import { FailureNotice } from '../../../app/FailureNotice';
 import { duration, plural } from '../../../format/numbers';
 import { isRunning, type TextJob, useRetryJob } from './jobs';
 import { progressParts, shareDone, spokenProgress } from './progress';
@@ -41,26 +42,31 @@ function Running({ job }: { readonly job: TextJob }) {
 function Stopped({ job }: { readonly job: TextJob }) {
   const retry = useRetryJob();
   return (
-    <Alert
-      role="alert"
-      variant="default"
-      title={job.state === 'failed' ? 'This file could not be finished' : 'This file was set aside'}
-    >
-      <Stack gap="sm" align="flex-start">
-        <Text size="sm">
-          {job.error?.detail} What was read before is kept: {plural(job.progress.done, 'row')}. Trying
-          again goes on from there.
-        </Text>
-        <Button
-          size="compact-sm"
-          variant="default"
-          loading={retry.isPending}
-          onClick={() => retry.mutate(job.id)}
-        >
-          Try again
-        </Button>
-      </Stack>
-    </Alert>
+    <>
+      <Alert
+        role="alert"
+        variant="default"
+        title={job.state === 'failed' ? 'This file could not be finished' : 'This file was set aside'}
+      >
+        <Stack gap="sm" align="flex-start">
+          <Text size="sm">
+            {job.error?.detail} What was read before is kept: {plural(job.progress.done, 'row')}. Trying
+            again goes on from there.
+          </Text>
+          <Button
+            size="compact-sm"
+            variant="default"
+            loading={retry.isPending}
+            onClick={() => retry.mutate(job.id)}
+          >
+            Try again
+          </Button>
+        </Stack>
+      </Alert>
+      {retry.error !== null && (
+        <FailureNotice error={retry.error} kept="The file and what was read of it are still there." />
+      )}
+    </>
   );
 }
 

@@ -8,6 +8,7 @@ import { appearance, inOrder } from '../../../mood/mood';
 import { MoodMark } from '../../../mood/MoodMark';
 import { MoodWord } from '../../../mood/MoodWord';
 import { isRunning, PAGE_ROWS, type Row, rows as rowsQuery, type TextJob } from './jobs';
+import { RowText } from './RowText';
 
 const ALL = 'all';
 
@@ -120,9 +121,7 @@ function Rows({ rows, stale }: { readonly rows: readonly Row[]; readonly stale: 
                 {count(row.row)}
               </Table.Td>
               <Table.Td>
-                <Text size="sm" lineClamp={3} className="wraps">
-                  {row.text}
-                </Text>
+                <RowText row={row} />
                 {row.label !== null && row.score !== null && (
                   <Group hiddenFrom="sm" gap="sm" fz="sm" mt={4}>
                     <MoodWord label={row.label} />

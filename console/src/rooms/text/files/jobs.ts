@@ -19,6 +19,9 @@ const JOBS = ['text-jobs'] as const;
 const POLL_MS = 700;
 export const PAGE_ROWS = 25;
 
+/** How much of a row's text the API shows; the result has all of it. */
+export const ROW_CHARS = 500;
+
 export function isRunning(job: Pick<TextJob, 'state'>): boolean {
   return job.state === 'queued' || job.state === 'processing';
 }

@@ -6,8 +6,9 @@ import { useState } from 'react';
 import { FailureNotice } from '../../../app/FailureNotice';
 import { NeedsSignIn } from '../../../app/NeedsSignIn';
 import { count } from '../../../format/numbers';
-import { LIVE_CHARS, MAX_CHARS, useMood } from '../analyze';
-import { Reading } from '../Reading';
+import { isStale, LIVE_CHARS, MAX_CHARS, useMood } from '../analyze';
+import { characters } from '../characters';
+import { Reading, SpokenMood } from '../Reading';
 import { Samples } from '../TextTile';
 
 export function Component() {
@@ -23,7 +24,8 @@ function OneText() {
   const [text, setText] = useSessionStorage({ key: 'discern-text', defaultValue: '' });
   const [settled] = useDebouncedValue(text, 250);
   const [asked, setAsked] = useState('');
-  const long = text.length > LIVE_CHARS;
+  const length = characters(text);
+  const long = length > LIVE_CHARS;
   const ask = () => setAsked(text);
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing={{ base: 'xl', md: 48 }}>
@@ -36,18 +38,18 @@ function OneText() {
           size="md"
           placeholder="Type or paste a text."
           value={text}
-          error={text.length > MAX_CHARS ? `At most ${count(MAX_CHARS)} characters.` : null}
+          error={length > MAX_CHARS ? `At most ${count(MAX_CHARS)} characters.` : null}
           onChange={(event) => setText(event.currentTarget.value)}
           onKeyDown={getHotkeyHandler([['mod+Enter', ask]])}
         />
         <Group justify="space-between" gap="sm">
           <Text size="sm" c="dimmed">
-            {count(text.length)} of {count(MAX_CHARS)} characters
+            {count(length)} of {count(MAX_CHARS)} characters
           </Text>
           {long && (
             <Group gap="xs">
               <Kbd visibleFrom="sm">Ctrl + Enter</Kbd>
-              <Button onClick={ask} disabled={text.length > MAX_CHARS || asked === text}>
+              <Button onClick={ask} disabled={length > MAX_CHARS || asked === text}>
                 Read it
               </Button>
             </Group>
@@ -55,19 +57,37 @@ function OneText() {
         </Group>
         <Samples chosen={text} onChoose={setText} />
       </Stack>
-      <Result text={long ? asked : settled} outdated={long && asked !== text} />
+      <Answer text={long ? asked : settled} outdated={long && asked !== text} />
     </SimpleGrid>
   );
 }
 
-interface ResultProps {
+interface AnswerProps {
   readonly text: string;
   /** True when the text has changed since it was last read. */
   readonly outdated: boolean;
 }
 
-function Result({ text, outdated }: ResultProps) {
-  const { data, error, isFetching, isPlaceholderData, refetch } = useMood(text);
+function Answer({ text, outdated }: AnswerProps) {
+  const reading = useMood(text);
+  const stale = outdated || isStale(reading);
+  const mood = text.trim() === '' || reading.error !== null ? undefined : reading.data;
+  return (
+    <div>
+      <SpokenMood mood={mood} stale={stale} />
+      <Result text={text} reading={reading} stale={stale} />
+    </div>
+  );
+}
+
+interface ResultProps {
+  readonly text: string;
+  readonly reading: ReturnType<typeof useMood>;
+  readonly stale: boolean;
+}
+
+function Result({ text, reading, stale }: ResultProps) {
+  const { data, error, refetch } = reading;
   if (error !== null) {
     return (
       <FailureNotice error={error} kept="Your text is still here." onRetry={() => void refetch()} />
@@ -86,7 +106,7 @@ function Result({ text, outdated }: ResultProps) {
   if (data === undefined) return <Skeleton h={260} radius="lg" />;
   return (
     <Paper p={{ base: 'lg', sm: 28 }} h="fit-content">
-      <Reading text={text} mood={data} stale={outdated || (isFetching && isPlaceholderData)} />
+      <Reading text={text} mood={data} stale={stale} />
     </Paper>
   );
 }
