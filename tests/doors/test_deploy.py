@@ -76,6 +76,42 @@ def test_volumes_and_mounted_files_are_there() -> None:
             assert (DEPLOY / source).exists() if "/" in source else source in COMPOSE["volumes"]
 
 
+def mounts_of(name: str) -> dict[str, str]:
+    """Folder in the container -> volume."""
+    mounts = (mount.split(":") for mount in COMPOSE["services"][name]["volumes"])
+    return {folder: volume for volume, folder, *_ in mounts}
+
+
+def test_one_home_is_everybodys_and_the_model_server_sees_no_uploaded_file() -> None:
+    homes = {mounts_of(name)["/var/lib/discern"] for name in OURS}
+    assert len(homes) == 1
+    assert {*mounts_of("web").items()} == {*mounts_of("worker").items()}
+    assert mounts_of("web")["/var/lib/discern/files"] not in mounts_of("model-server").values()
+
+
+@pytest.mark.parametrize(
+    ("image", "wanted"),
+    [
+        ("web", {"web", "s3", "heic"}),
+        ("worker", {"web", "s3", "heic", "recommendations"}),
+        ("model-server", {"server", "heic"}),
+    ],
+)
+def test_each_image_has_what_its_work_needs(image: str, wanted: set[str]) -> None:
+    found = re.findall(
+        r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.MULTILINE | re.DOTALL
+    )
+    stages = {name: (base, steps) for base, name, steps in found}
+    copied = re.search(r"COPY --from=(\S+-packages)", stages[image][1])
+    assert copied is not None
+    name, extras = copied[1], set[str]()
+    while name in stages:
+        name, steps = stages[name]
+        for listed in re.findall(r'"\.\[([a-z0-9,]+)\]"', steps):
+            extras.update(listed.split(","))
+    assert extras == wanted
+
+
 def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
     rooms = (
         "model_server/metrics",
