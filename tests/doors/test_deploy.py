@@ -112,9 +112,24 @@ def test_each_image_has_what_its_work_needs(image: str, wanted: set[str]) -> Non
     assert extras == wanted
 
 
+def test_the_database_has_a_connection_for_every_thread_of_the_site_and_eight_workers() -> None:
+    from discern.web.environment import Environment
+
+    [most] = re.findall(
+        r"max_connections=(\d+)", " ".join(COMPOSE["services"]["database"]["command"])
+    )
+    fields = Environment.model_fields
+    site = fields["web_processes"].default * fields["web_threads"].default
+    # Celery's processes, its sweeper, a fit's process and a health check.
+    worker = fields["worker_threads"].default + 3
+    kept_for_superusers, commands = 3, 5
+    assert int(most) >= site + 8 * worker + kept_for_superusers + commands
+
+
 def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
     rooms = (
         "model_server/metrics",
+        "web/engine",
         "web/jobs/numbers",
         "web/monitoring/collect",
         "web/monitoring/middleware",
