@@ -27,7 +27,7 @@ finish() {
   for name in worker web model-server; do pod rm -f -t 5 "$prefix-$name" > /dev/null 2>&1 || true; done
   for pid in "${programs[@]}"; do kill "$pid" 2> /dev/null || true; done
   wait 2> /dev/null || true
-  pod volume rm -f "$prefix-files" "$prefix-models" > /dev/null 2>&1 || true
+  pod volume rm -f "$prefix-files" "$prefix-home" > /dev/null 2>&1 || true
   rm -rf "$work"
   exit $status
 }
@@ -43,7 +43,7 @@ hardened=(
   --ulimit nofile=4096:4096 --ulimit nproc=4096:4096 --no-healthcheck
 )
 site=(
-  -v "$prefix-files:/var/lib/discern"
+  -v "$prefix-home:/var/lib/discern" -v "$prefix-files:/var/lib/discern/files"
   -e "DISCERN_SECRET_KEY=$(secret)"
   -e DISCERN_DATABASE_URL=postgresql://discern@127.0.0.1:5432/discern
   -e DISCERN_CACHE_URL=redis://127.0.0.1:6379/1
@@ -55,16 +55,16 @@ site=(
 )
 
 say "The model server, whose loopback the others share"
-pod volume create "$prefix-models" > /dev/null
+pod volume create "$prefix-home" > /dev/null
 pod volume create "$prefix-files" > /dev/null
 # Stands for `discern models pull`: there is no network here.
 mkdir "$work/model" && cp tests/fakes/blob.onnx "$work/model/" && echo light > "$work/model/labels.txt"
 chmod -R a+rX "$work/model"
-pod run --rm --network none "${hardened[@]}" -v "$prefix-models:/var/lib/discern" \
+pod run --rm --network none "${hardened[@]}" -v "$prefix-home:/var/lib/discern" \
   -v "$work/model:/model:ro" discern-model-server \
   discern models add /model/blob.onnx --name blob --labels /model/labels.txt
 pod run -d --name "$prefix-model-server" --network none "${hardened[@]}" \
-  -v "$prefix-models:/var/lib/discern" \
+  -v "$prefix-home:/var/lib/discern" \
   -e "DISCERN_MODEL_SERVER_TOKEN=$model_token" discern-model-server > /dev/null
 owner=$(pod inspect -f '{{.State.Pid}}' "$prefix-model-server")
 within() { nsenter -t "$owner" -n -- "$@"; }
@@ -87,10 +87,10 @@ done
 
 say "Migrate, then the site and a worker"
 joined=(--network "container:$prefix-model-server")
-pod run --rm "${joined[@]}" "${hardened[@]}" "${site[@]}" -e DISCERN_DEMO=1 discern-web \
-  sh -c 'python -m discern.web migrate --no-input > /tmp/migrate.log && python -m discern.web make_demo > /dev/null'
+pod run --rm "${joined[@]}" "${hardened[@]}" "${site[@]}" discern-web \
+  python -m discern.web migrate --no-input > "$work/migrate.log"
 key=$(pod run --rm "${joined[@]}" "${hardened[@]}" "${site[@]}" discern-web \
-  discern key create demo --name check | grep -o 'dk_[A-Za-z0-9_-]*')
+  discern key create check --service --name check | grep -o 'dk_[A-Za-z0-9_-]*')
 pod run -d --name "$prefix-web" "${joined[@]}" "${hardened[@]}" "${site[@]}" discern-web > /dev/null
 pod run -d --name "$prefix-worker" "${joined[@]}" "${hardened[@]}" "${site[@]}" \
   -e DISCERN_WORKER_METRICS_PORT=8001 discern-worker > /dev/null
@@ -106,7 +106,13 @@ sed -e "s#/tmp/#$work/#; s#web:8000#127.0.0.1:8000#; s#model-server:8600#127.0.0
 programs+=($!)
 
 say "The main jobs, and the dashboard's questions"
-within env DISCERN_KEY="$key" python3 deploy/exercise.py deploy/grafana/dashboards/discern.json
+pod exec "$prefix-worker" python -c '
+import sys, PIL.Image, pillow_heif
+pillow_heif.register_heif_opener()
+PIL.Image.new("RGB", (64, 32), "teal").save(sys.stdout.buffer, "HEIF")
+' > "$work/telephone.heic"
+within env DISCERN_KEY="$key" python3 deploy/exercise.py deploy/grafana/dashboards/discern.json \
+  "$work/telephone.heic"
 
 say "What the images are"
 for name in web worker model-server; do

@@ -1,7 +1,8 @@
 """Does the main jobs over HTTP and asks Prometheus what the dashboard asks; standard library only.
 
-    DISCERN_KEY=dk_... python3 exercise.py dashboard.json
+    DISCERN_KEY=dk_... python3 exercise.py dashboard.json [PICTURE ...]
 
+The key is a service account's: it acts for readers that it makes up.
 It exits with 1 and says what is wrong, or prints what it saw.
 """
 
@@ -65,13 +66,13 @@ def picture() -> bytes:
     return b"".join(parts)
 
 
-def upload() -> str:
+def upload(content: bytes) -> str:
     boundary = uuid.uuid4().hex
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n'
         "Content-Type: image/png\r\n\r\n"
     )
-    body = head.encode() + picture() + f"\r\n--{boundary}--\r\n".encode()
+    body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
     answer = call("/api/v1/uploads", body, f"multipart/form-data; boundary={boundary}")
     rows = answer.get("uploads") or answer.get("results") or answer
     return str(rows[0]["id"])
@@ -82,6 +83,55 @@ def finished(upload_id: str) -> Any:
     if row["state"] in ("failed", "dead"):
         sys.exit(f"the upload failed: {row}")
     return row if row["state"] == "done" else None
+
+
+def fill_library() -> None:
+    """Two themes, and readers who keep to one of them."""
+    themes = {"Sea": "boat harbor wave sail tide", "Hills": "path summit stone sheep ridge"}
+    contents = [
+        {"content_id": f"{theme}-{n}", "title": f"{theme} {n}", "text": words, "category": theme}
+        for theme, words in themes.items()
+        for n in range(12)
+    ]
+    interactions = [
+        {"user_id": f"{theme}-reader-{n}", "content_id": f"{theme}-{(n + step) % 12}", "liked": 1}
+        for theme in themes
+        for n in range(24)
+        for step in range(5)
+    ]
+    for field, rows in (("contents", contents), ("interactions", interactions)):
+        call(f"/api/v1/{field}", json.dumps({field: rows}).encode())
+
+
+def fitted(fit_id: str) -> Any:
+    row = call(f"/api/v1/recommendations/fits/{fit_id}")
+    if row["state"] in ("failed", "dead"):
+        sys.exit(f"the fit failed: {row}")
+    return row if row["state"] == "done" else None
+
+
+def list_of_the_model(version: str) -> Any:
+    shown = call("/api/v1/recommendations?person=Sea-reader-0&n=5")
+    model = shown["model"]
+    return shown if shown["source"] == "model" and model["version"] == version else None
+
+
+def recommend() -> None:
+    """A worker fits, the model server follows, and what was liked is not suggested again."""
+    fill_library()
+    fit = call("/api/v1/recommendations/fits", b'{"tune_seconds": 1}')
+    row = wait_for("a model is fitted", lambda: fitted(fit["id"]))
+    shown = wait_for("the model server has it", lambda: list_of_the_model(row["version"]))
+    print(f"recommend: {json.dumps(shown)[:300]}")
+    first = shown["items"][0]["content_id"]
+    if not first.startswith("Sea-"):
+        sys.exit(f"a reader of the sea is suggested {first}")
+    like = {"user_id": "Sea-reader-0", "content_id": first, "liked": 1}
+    body = {"interactions": [like], "impression": shown["impression"]}
+    call("/api/v1/interactions", json.dumps(body).encode())
+    again = call("/api/v1/recommendations?person=Sea-reader-0&n=5")
+    if first in [line["content_id"] for line in again["items"]]:
+        sys.exit(f"{first} was liked and is suggested again")
 
 
 def questions(dashboard: Path) -> list[tuple[str, str]]:
@@ -101,7 +151,10 @@ def answered(expression: str) -> bool:
 
 
 def asked(expression: str) -> bool:
+    """Whether Prometheus has an answer; a rate has one only while something goes on."""
     call("/api/v1/analyze", b'{"text": "Good."}')
+    call("/api/v1/recommendations?person=Sea-reader-1&n=3")
+    upload(picture())
     return answered(expression)
 
 
@@ -110,9 +163,10 @@ def main() -> None:
     for text in ("What a lovely day, I love it.", "The worst food ever."):
         answer = call("/api/v1/analyze", json.dumps({"text": text}).encode())
         print(f"analyze: {text!r} -> {json.dumps(answer)[:160]}")
-    made = upload()
-    row = wait_for("an upload is done", lambda: finished(made))
-    print(f"upload: {json.dumps(row)[:300]}")
+    for content in (picture(), *(Path(name).read_bytes() for name in sys.argv[2:])):
+        row = wait_for("an upload is done", partial(finished, upload(content)))
+        print(f"upload: {json.dumps(row)[:300]}")
+    recommend()
     for title, expression in questions(Path(sys.argv[1])):
         wait_for(f"Prometheus on '{title}': {expression}", partial(asked, expression))
         print(f"dashboard: {title}: answered")

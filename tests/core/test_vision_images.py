@@ -6,7 +6,7 @@ import io
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,7 @@ from discern.errors import (
     UnsupportedMedia,
 )
 from discern.vision.contract import ImageLimits
-from discern.vision.formats import inspect
+from discern.vision.formats import heif, inspect
 from discern.vision.images import open_image, sanitize, sanitize_with_thumbnail
 from discern.vision.sandbox import Sandbox
 from tests.faults.hostile_files import hostile_files, picture, png_chunk
@@ -68,6 +68,40 @@ def test_heic_opens_where_its_extra_is_installed() -> None:
     opened = open_image(encode(quarters(), "HEIF"))
     assert (opened.width, opened.height, opened.format) == (64, 32, "HEIF")
     assert corners(opened.pixels) == ["red", "green", "blue", "white"]
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return (8 + len(body)).to_bytes(4, "big") + kind + body
+
+
+def heic(width: int = 64, height: int = 32) -> bytes:
+    """The structure of a HEIC file, without the pixels."""
+    size = box(b"ispe", bytes(4), width.to_bytes(4, "big"), height.to_bytes(4, "big"))
+    meta = box(b"meta", bytes(4), box(b"iprp", box(b"ipco", size)))
+    return box(b"ftyp", b"heic", bytes(4), b"mif1heic") + meta + box(b"mdat", bytes(16))
+
+
+@pytest.fixture
+def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    heif.can_be_decoded.cache_clear()
+    yield
+    heif.can_be_decoded.cache_clear()
+
+
+@pytest.mark.usefixtures("without_heic")
+def test_heic_is_refused_by_its_structure_where_its_extra_is_not_installed() -> None:
+    with pytest.raises(UnsupportedMedia, match="needs the 'heic' extra: it is not") as caught:
+        inspect(heic())
+    assert caught.value.field == "image"
+    with pytest.raises(CorruptMedia):
+        inspect(heic()[:-20])
+
+
+def test_heic_is_accepted_where_its_extra_is_installed() -> None:
+    pytest.importorskip("pillow_heif")
+    assert inspect(heic()).media_type == "image/heic"
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])

@@ -76,9 +76,60 @@ def test_volumes_and_mounted_files_are_there() -> None:
             assert (DEPLOY / source).exists() if "/" in source else source in COMPOSE["volumes"]
 
 
+def mounts_of(name: str) -> dict[str, str]:
+    """Folder in the container -> volume."""
+    mounts = (mount.split(":") for mount in COMPOSE["services"][name]["volumes"])
+    return {folder: volume for volume, folder, *_ in mounts}
+
+
+def test_one_home_is_everybodys_and_the_model_server_sees_no_uploaded_file() -> None:
+    homes = {mounts_of(name)["/var/lib/discern"] for name in OURS}
+    assert len(homes) == 1
+    assert {*mounts_of("web").items()} == {*mounts_of("worker").items()}
+    assert mounts_of("web")["/var/lib/discern/files"] not in mounts_of("model-server").values()
+
+
+@pytest.mark.parametrize(
+    ("image", "wanted"),
+    [
+        ("web", {"web", "s3", "heic"}),
+        ("worker", {"web", "s3", "heic", "recommendations"}),
+        ("model-server", {"server", "heic"}),
+    ],
+)
+def test_each_image_has_what_its_work_needs(image: str, wanted: set[str]) -> None:
+    found = re.findall(
+        r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", CONTAINERFILE, re.MULTILINE | re.DOTALL
+    )
+    stages = {name: (base, steps) for base, name, steps in found}
+    copied = re.search(r"COPY --from=(\S+-packages)", stages[image][1])
+    assert copied is not None
+    name, extras = copied[1], set[str]()
+    while name in stages:
+        name, steps = stages[name]
+        for listed in re.findall(r'"\.\[([a-z0-9,]+)\]"', steps):
+            extras.update(listed.split(","))
+    assert extras == wanted
+
+
+def test_the_database_has_a_connection_for_every_thread_of_the_site_and_eight_workers() -> None:
+    from discern.web.environment import Environment
+
+    [most] = re.findall(
+        r"max_connections=(\d+)", " ".join(COMPOSE["services"]["database"]["command"])
+    )
+    fields = Environment.model_fields
+    site = fields["web_processes"].default * fields["web_threads"].default
+    # Celery's processes, its sweeper, a fit's process and a health check.
+    worker = fields["worker_threads"].default + 3
+    kept_for_superusers, commands = 3, 5
+    assert int(most) >= site + 8 * worker + kept_for_superusers + commands
+
+
 def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
     rooms = (
         "model_server/metrics",
+        "web/engine",
         "web/jobs/numbers",
         "web/monitoring/collect",
         "web/monitoring/middleware",

@@ -19,7 +19,7 @@ def inspect(data: bytes, limits: ImageLimits | None = None) -> ImageInfo:
 
     Raises:
         EmptyInput: no bytes.
-        UnsupportedMedia: not an accepted kind of picture.
+        UnsupportedMedia: not an accepted kind of picture, or HEIC without the ``heic`` extra.
         CorruptMedia: truncated, malformed, or more than a picture (a polyglot).
         TooLarge: bytes, side, pixels, frames or scans over ``limits``.
     """
@@ -35,6 +35,11 @@ def inspect(data: bytes, limits: ImageLimits | None = None) -> ImageInfo:
     layout = _layout(data, limits)
     check_layout(layout, limits)
     refuse_foreign(data, layout, limits)
+    if layout.format == "HEIF" and not heif.can_be_decoded():
+        raise UnsupportedMedia(
+            f"'{FIELD}' is a HEIC picture, which needs the 'heic' extra: it is not installed here.",
+            field=FIELD,
+        )
     return ImageInfo(layout.format, layout.media_type, layout.width, layout.height, layout.frames)
 
 

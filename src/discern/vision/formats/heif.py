@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
 
 from discern.vision.formats.layout import Layout, check_parts, corrupt, truncated
 
@@ -11,6 +13,12 @@ _BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif
 
 def matches(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in _BRANDS
+
+
+@lru_cache(maxsize=1)
+def can_be_decoded() -> bool:
+    """Whether the ``heic`` extra is installed, which alone knows how; it is not imported."""
+    return find_spec("pillow_heif") is not None
 
 
 def read(data: bytes) -> Layout:
