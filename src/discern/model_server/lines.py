@@ -12,7 +12,6 @@ import orjson
 
 from discern.engine.sentiment import LoadedSentiment
 from discern.errors import (
-    Cancelled,
     DeadlineExceeded,
     DiscernError,
     EmptyInput,
@@ -43,7 +42,8 @@ class LineStream:
     ``error``. A bad line costs only its own answer.
 
     What is read ahead is bounded: a client that sends faster than the model reads is slowed down
-    by its own connection.
+    by its own connection. A stream may last as long as its caller waits, but each line must be
+    there within ``max_request_s`` of the one before; else an ``error`` ends it.
     """
 
     def __init__(self, server: Server, request: Request, loaded: LoadedSentiment) -> None:
@@ -79,10 +79,13 @@ class LineStream:
 
     async def _groups(self) -> AsyncIterator[list[Line]]:
         number, rest, more = 0, b"", True
+        due = self._due()
         while more:
-            message = await self._request.receive()
-            if message["type"] == "http.disconnect":
-                raise Cancelled("The client went away.")
+            try:
+                message = await self._request.piece(due)
+            except DeadlineExceeded as error:
+                yield [(number, None, error)]
+                return
             more = message.get("more_body", False)
             *whole, rest = (rest + message.get("body", b"")).split(b"\n")
             if not more:
@@ -92,9 +95,15 @@ class LineStream:
                 if part:
                     yield [(number + index, *read_line(line)) for index, line in enumerate(part)]
                 number += len(part)
+            if whole:
+                due = self._due()
             if len(rest) > MAX_LINE_BYTES:
                 yield [(number, None, _line_too_long())]
                 return
+
+    def _due(self) -> float:
+        own = time.monotonic() + self._server.settings.max_request_s
+        return min(own, self._request.patience_ends)
 
     async def _answer(self, lines: Sequence[Line]) -> bytes:
         good = [(number, text) for number, _, text in lines if isinstance(text, str)]
@@ -120,8 +129,7 @@ class LineStream:
 
     async def _patiently(self, texts: list[str]) -> list[Sentiment]:
         # A stream is slowed down where single requests are refused.
-        settings = self._server.settings
-        deadline = time.monotonic() + settings.max_request_s
+        deadline = self._due()
         while True:
             steps = self._loaded.steps(texts, deadline)
             try:
