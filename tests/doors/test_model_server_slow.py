@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from discern.catalog.store import Store
-from tests.doors.servers import PATIENCE_S, RunningServer, model_server
+from tests.doors.servers import PATIENCE_S, RunningServer, metric, model_server, until
 from tests.fakes.bundles import sentiment_store
 
 LINES = "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked"
@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     home: Path = tmp_path_factory.mktemp("home")
     sentiment_store(home)
     Store(home).activate("words")
-    with model_server(home, max_requests=5, max_request_s=1) as running:
+    with model_server(home, max_requests=4, max_request_s=1) as running:
         yield running
 
 
@@ -58,6 +58,34 @@ def test_half_sent_bodies_do_not_keep_others_out_for_longer_than_a_request_may_t
     assert time.monotonic() - begun >= 1
     with server.client() as client:
         assert client.post("/v1/analyze", json={"text": "good"}).status_code == 200
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_as_many_requests_as_allowed_are_under_way_and_probes_are_not_among_them(
+    tmp_path: Path, limit: int
+) -> None:
+    sentiment_store(tmp_path)
+    Store(tmp_path).activate("words")
+    with model_server(tmp_path, max_requests=limit) as server, server.client() as client:
+
+        def under_way() -> float:
+            return metric(client.get("/metrics").text, "discern_requests_in_flight") - 1
+
+        held = [begin(server, "Content-Length: 100") for _ in range(limit - 1)]
+        until(lambda: under_way() == limit - 1)
+        for _ in range(3):
+            assert client.post("/v1/analyze", json={"text": "good"}).status_code == 200
+        held.append(begin(server, "Content-Length: 100"))
+        until(lambda: under_way() == limit)
+        refused = client.post("/v1/analyze", json={"text": "good"})
+        assert refused.status_code == 503
+        assert refused.json()["error"]["code"] == "overloaded"
+        assert refused.json()["error"]["limit"] == limit
+        for path in ("/health/live", "/health/ready", "/v2/health/ready", "/metrics"):
+            assert client.get(path).status_code == 200
+        for raw in held:
+            raw.close()
+        until(lambda: client.post("/v1/analyze", json={"text": "good"}).status_code == 200)
 
 
 def test_a_caller_that_would_not_wait_is_not_waited_for(server: RunningServer) -> None:

@@ -60,7 +60,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         server, endpoint = self._server, self._endpoint
-        server.entered()
+        server.entered(guarded=endpoint.guarded)
         outcome = "ok"
         try:
             try:
@@ -81,7 +81,7 @@ class Door:
             outcome = "cancelled"
             raise
         finally:
-            server.left()
+            server.left(guarded=endpoint.guarded)
             if endpoint.name is not None:
                 server.metrics.ended(endpoint.name, outcome)
 

@@ -46,6 +46,7 @@ class Server:
         self.metrics = metrics
         self.draining = False
         self.in_flight = 0
+        self._guarded = 0
         self._leaving = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bridge: Bridge | None = None
@@ -70,7 +71,7 @@ class Server:
             forget_process()
 
     def admit(self, request: Request, *, guarded: bool) -> None:
-        """Lets a request in.
+        """Lets a request in that :meth:`entered` has counted.
 
         Raises:
             Unauthorized: the token is missing or wrong.
@@ -86,19 +87,19 @@ class Server:
         if self.draining:
             raise Draining("The server is stopping.", retry_after_s=1.0)
         limit = self.settings.max_requests
-        if self.in_flight >= limit:
-            raise Overloaded(
-                f"{self.in_flight:,} requests are under way.", limit=limit, retry_after_s=1.0
-            )
+        if self._guarded > limit:
+            raise Overloaded(f"{limit:,} requests are under way.", limit=limit, retry_after_s=1.0)
 
-    def entered(self) -> None:
-        """Counts a request in."""
+    def entered(self, *, guarded: bool) -> None:
+        """Counts a request in; only guarded ones count towards ``max_requests``."""
         self.in_flight += 1
+        self._guarded += guarded
         IN_FLIGHT.inc()
 
-    def left(self) -> None:
+    def left(self, *, guarded: bool) -> None:
         """Counts it out."""
         self.in_flight -= 1
+        self._guarded -= guarded
         IN_FLIGHT.dec()
 
     async def carry(
