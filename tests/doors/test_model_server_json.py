@@ -260,6 +260,23 @@ def test_requests_are_counted_by_how_they_ended(client: httpx.Client) -> None:
     assert metric(text, "discern_requests_in_flight") == 1  # the scrape itself
 
 
+def test_lines_are_timed_as_calls_of_the_model(client: httpx.Client) -> None:
+    def counts() -> tuple[float, ...]:
+        text = client.get("/metrics").text
+        [stats] = client.get("/v2/models/words/stats").json()["model_stats"]
+        return (
+            metric(text, "model_prediction_seconds_count", model_name="words"),
+            metric(text, "discern_tokenize_seconds_count", model_name="words"),
+            stats["inference_stats"]["success"]["count"],
+            stats["inference_stats"]["fail"]["count"],
+        )
+
+    before = counts()
+    headers = {"Content-Type": "application/x-ndjson"}
+    client.post("/v1/analyze", content=b'"good"\n"bad"\n3', headers=headers)
+    assert [b - a for a, b in zip(before, counts(), strict=True)] == [1, 1, 1, 0]
+
+
 def test_every_core_error_has_a_status() -> None:
     assert errors_by_code().keys() <= STATUS.keys()
 

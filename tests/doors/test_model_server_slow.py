@@ -129,3 +129,15 @@ def test_lines_end_when_their_caller_waits_no_longer(server: RunningServer) -> N
     started = time.monotonic()
     assert b"deadline_exceeded" in until_closed(raw)[1]
     assert 0.2 < time.monotonic() - started < 0.9
+
+
+def test_lines_whose_time_is_up_are_timed_as_failures(server: RunningServer) -> None:
+    def failures() -> int:
+        with server.client() as client:
+            [stats] = client.get("/v2/models/words/stats").json()["model_stats"]
+        return int(stats["inference_stats"]["fail"]["count"])
+
+    before = failures()
+    late = "Content-Type: application/x-ndjson\r\nDiscern-Deadline-S: 0\r\nContent-Length: 6"
+    assert b"deadline_exceeded" in until_closed(begin(server, late, b'"good"'))[1]
+    assert failures() == before + 1

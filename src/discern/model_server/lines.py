@@ -51,6 +51,7 @@ class LineStream:
         self._request = request
         self._loaded = loaded
         manifest = loaded.bundle.manifest
+        self._metrics = server.metrics.model(manifest.name, manifest.version)
         self._model = {"name": manifest.name, "version": manifest.version}
 
     async def replies(self) -> AsyncIterator[bytes]:
@@ -119,7 +120,7 @@ class LineStream:
 
     async def _moods(self, texts: list[str]) -> Sequence[Sentiment | DiscernError]:
         try:
-            return await self._patiently(texts)
+            return await self._timed(texts)
         except InferenceFailed as error:
             if len(texts) == 1:
                 return [error]
@@ -127,14 +128,25 @@ class LineStream:
         except DiscernError as error:
             return [error] * len(texts)
 
-    async def _patiently(self, texts: list[str]) -> list[Sentiment]:
+    async def _timed(self, texts: list[str]) -> list[Sentiment]:
+        started, ok = time.monotonic(), False
+        try:
+            moods = await self._when_there_is_room(texts)
+            ok = True
+            return moods
+        finally:
+            self._metrics.request(ok=ok, seconds=time.monotonic() - started)
+
+    async def _when_there_is_room(self, texts: list[str]) -> list[Sentiment]:
         # A stream is slowed down where single requests are refused.
         deadline = self._due()
+        chars = sum(map(len, texts))
+        begun = self._metrics.tokenize.observe
         while True:
             steps = self._loaded.steps(texts, deadline)
             try:
                 return await self._server.carry(
-                    steps, None, deadline=deadline, chars=sum(map(len, texts))
+                    steps, None, deadline=deadline, chars=chars, begun=begun
                 )
             except Overloaded as error:
                 pause = min(error.retry_after_s or LONGEST_PAUSE_S, LONGEST_PAUSE_S)
