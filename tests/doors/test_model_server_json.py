@@ -133,6 +133,9 @@ def test_the_token_is_asked_for_everywhere_but_at_the_probes(server: RunningServ
             ("GET", "/v2"),
             ("POST", "/v2/models/words/infer"),
             ("GET", "/v2/models/words"),
+            ("GET", "/v2/models/stats"),
+            ("GET", "/metrics"),
+            ("GET", "/nothing/here"),
         ):
             response = stranger.request(method, path)
             assert response.status_code == 401, path

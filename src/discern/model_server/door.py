@@ -39,7 +39,8 @@ class Endpoint:
         path: as Starlette writes it, parameters in braces.
         handlers: method -> coroutine function ``(server, request)``.
         name: under which its requests are counted; None leaves them uncounted.
-        guarded: asks for the token, and is refused while draining or overloaded.
+        guarded: is refused while draining or overloaded.
+        asks_token: is refused without the token, where one is set.
         write_error: how its errors look.
     """
 
@@ -47,6 +48,7 @@ class Endpoint:
     handlers: Mapping[str, Handler]
     name: str | None = None
     guarded: bool = True
+    asks_token: bool = True
     write_error: ErrorWriter = error_reply
 
 
@@ -94,7 +96,10 @@ class Door:
             max_body_bytes=settings.max_body_bytes,
             max_request_s=settings.max_request_s,
         )
-        server.admit(request, guarded=endpoint.guarded)
+        if endpoint.asks_token:
+            server.check_token(request)
+        if endpoint.guarded:
+            server.admit()
         handler = endpoint.handlers.get(scope["method"])
         if handler is None:
             allowed = ", ".join(sorted(endpoint.handlers))

@@ -70,20 +70,28 @@ class Server:
             await asyncio.to_thread(self.engine.close)
             forget_process()
 
-    def admit(self, request: Request, *, guarded: bool) -> None:
-        """Lets a request in that :meth:`entered` has counted.
+    def check_token(self, request: Request) -> None:
+        """Knows the caller.
 
         Raises:
             Unauthorized: the token is missing or wrong.
+        """
+        given = request.headers.get(b"authorization", b"")
+        if not self.knows(given):
+            raise Unauthorized("This server needs its token: 'Authorization: Bearer ...'.")
+
+    def knows(self, authorization: bytes) -> bool:
+        """True where that header's value is right, or no token is set."""
+        wanted = self._authorization
+        return wanted is None or hmac.compare_digest(authorization, wanted)
+
+    def admit(self) -> None:
+        """Lets in a request that :meth:`entered` has counted.
+
+        Raises:
             Draining: the server is stopping.
             Overloaded: too many requests are under way.
         """
-        if not guarded:
-            return
-        if self._authorization is not None:
-            given = request.headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._authorization):
-                raise Unauthorized("This server needs its token: 'Authorization: Bearer ...'.")
         if self.draining:
             raise Draining("The server is stopping.", retry_after_s=1.0)
         limit = self.settings.max_requests

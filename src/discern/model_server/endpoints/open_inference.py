@@ -133,6 +133,7 @@ ENDPOINTS: Final = (
             f"{model}/ready",
             {"GET": model_ready, "HEAD": model_ready},
             guarded=False,
+            asks_token=False,
             write_error=protocol_error,
         )
         for model in _MODEL
@@ -144,10 +145,18 @@ ENDPOINTS: Final = (
     ),
     *(Endpoint(model, {"GET": model_metadata}, write_error=protocol_error) for model in _MODEL),
     Endpoint(
-        "/v2/health/live", {"GET": live, "HEAD": live}, guarded=False, write_error=protocol_error
+        "/v2/health/live",
+        {"GET": live, "HEAD": live},
+        guarded=False,
+        asks_token=False,
+        write_error=protocol_error,
     ),
     Endpoint(
-        "/v2/health/ready", {"GET": ready, "HEAD": ready}, guarded=False, write_error=protocol_error
+        "/v2/health/ready",
+        {"GET": ready, "HEAD": ready},
+        guarded=False,
+        asks_token=False,
+        write_error=protocol_error,
     ),
     Endpoint("/v2", {"GET": server_metadata}, write_error=protocol_error),
     Endpoint("/v2/", {"GET": server_metadata}, write_error=protocol_error),
