@@ -10,7 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from discern.errors import errors_by_code
+from discern.errors import (
+    DeadlineExceeded,
+    DiscernError,
+    Draining,
+    EngineUnreachable,
+    InvalidInput,
+    ModelNotReady,
+    Overloaded,
+    errors_by_code,
+)
+from discern.model_server.exchange import error_headers
 from discern.model_server.settings import load_settings
 from discern.model_server.statuses import STATUS
 from discern.text.contract import MAX_TEXT_CHARS, MAX_TEXTS
@@ -278,6 +288,24 @@ def test_lines_are_timed_as_calls_of_the_model(client: httpx.Client) -> None:
     headers = {"Content-Type": "application/x-ndjson"}
     client.post("/v1/analyze", content=b'"good"\n"bad"\n3', headers=headers)
     assert [b - a for a, b in zip(before, counts(), strict=True)] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (Overloaded("full", retry_after_s=0.01), b"1"),
+        (Overloaded("full", retry_after_s=2.2), b"3"),
+        (Draining("leaving"), b"1"),
+        (ModelNotReady("not yet"), b"1"),
+        (EngineUnreachable("away"), b"1"),
+        (InvalidInput("wrong"), None),
+        (DeadlineExceeded("late"), None),
+    ],
+)
+def test_whoever_may_come_back_is_told_when_in_seconds_rounded_up(
+    error: DiscernError, seconds: bytes | None
+) -> None:
+    assert dict(error_headers(error)).get(b"retry-after") == seconds
 
 
 def test_every_core_error_has_a_status() -> None:

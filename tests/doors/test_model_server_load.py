@@ -217,8 +217,10 @@ def test_draining_answers_what_was_accepted_refuses_what_is_new_and_ends_clean(
         until(lambda: in_flight(client) == 1)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: client.get("/health/ready").status_code == 503)
+        assert int(client.get("/health/ready").headers["retry-after"]) >= 1
+        assert int(client.get("/v2/health/ready").headers["retry-after"]) >= 1
         refused = client.post("/v1/analyze", json=BODY)
-        assert refused.status_code == 503
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert refused.json()["error"]["code"] == "draining"
         assert refused.headers["connection"] == "close"
         thread.join(PATIENCE_S)

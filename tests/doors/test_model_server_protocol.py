@@ -220,7 +220,11 @@ def test_unknown_models_and_versions_are_errors_of_the_protocol(client: httpx.Cl
         "name": "sentiment-en",
         "ready": False,
     }
-    assert client.post("/v2/models/sentiment-en/infer", json=body).status_code == 503
+    for answer in (
+        client.post("/v2/models/sentiment-en/infer", json=body),
+        client.get("/v2/models/sentiment-en/ready"),
+    ):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 def test_statistics_count_requests_items_and_batches(client: httpx.Client) -> None:

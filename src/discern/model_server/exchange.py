@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
@@ -253,13 +254,18 @@ def error_reply(error: DiscernError) -> Reply:
 def error_headers(error: DiscernError) -> Headers:
     """Headers that belong to an error whatever its body looks like."""
     headers: Headers = []
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    if error.retry_after_s is not None or status_of(error) == 503:
+        headers.append(retry_after(error.retry_after_s))
     if error.code == "unauthorized":
         headers.append((b"www-authenticate", b"Bearer"))
     if error.code == "draining" or isinstance(error, SlowBody):
         headers.append((b"connection", b"close"))
     return headers
+
+
+def retry_after(seconds: float | None = None) -> tuple[bytes, bytes]:
+    """The header: whole seconds, rounded up so that nobody comes back too early; 1 at least."""
+    return b"retry-after", b"%d" % max(1, math.ceil(seconds or 0))
 
 
 def parse_json(data: bytes) -> Any:
