@@ -229,6 +229,20 @@ def test_draining_answers_what_was_accepted_refuses_what_is_new_and_ends_clean(
         assert server.process.wait(PATIENCE_S) == 0
 
 
+def test_what_cannot_be_answered_does_not_hold_the_end_longer_than_the_drain(
+    quick_home: Path,
+) -> None:
+    with model_server(quick_home, drain_s=3) as server, server.client() as client:
+        parts = urlsplit(server.url)
+        with socket.create_connection((parts.hostname, parts.port)) as stuck:
+            stuck.sendall(b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            until(lambda: in_flight(client) == 1)
+            started = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(PATIENCE_S) == 0
+            assert 3 <= time.monotonic() - started < 6
+
+
 def test_a_second_signal_does_not_wait_for_the_drain(slow_home: Path) -> None:
     with model_server(slow_home, sessions=1, drain_s=60) as server, server.client() as client:
         thread = threading.Thread(target=_ignore_errors, args=(server, ["good"] * 1000))
@@ -236,8 +250,7 @@ def test_a_second_signal_does_not_wait_for_the_drain(slow_home: Path) -> None:
         until(lambda: in_flight(client) == 1)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: client.get("/health/ready").status_code == 503)
-        server.process.send_signal(signal.SIGINT)
-        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGTERM)
         server.process.wait(20)
         thread.join(PATIENCE_S)
 

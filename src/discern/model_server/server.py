@@ -154,12 +154,18 @@ class Server:
             self.engine.residents.well, key_of(loaded.bundle)
         )
 
-    async def drain(self) -> None:
-        """Refuses what is new and waits until what was accepted is answered."""
+    async def drain(self) -> float:
+        """Refuses what is new and waits until what was accepted is answered.
+
+        Returns:
+            the seconds of ``drain_s`` that are left; 0 where some was not answered in time.
+        """
         self.draining = True
-        end = asyncio.get_running_loop().time() + self.settings.drain_s
-        while self.in_flight and asyncio.get_running_loop().time() < end:
+        clock = asyncio.get_running_loop().time
+        end = clock() + self.settings.drain_s
+        while self.in_flight and clock() < end:
             await asyncio.sleep(POLL_S)
+        return max(end - clock(), 0.0)
 
     def refresh(self) -> None:
         """Begins to load what the catalog now says is active, in a thread of its own."""
