@@ -159,8 +159,13 @@ def test_the_token_is_asked_for_everywhere_but_at_the_probes(server: RunningServ
 
 def test_unknown_paths_and_methods_are_json_errors(client: httpx.Client) -> None:
     assert error_of(client.get("/nothing/here"))["code"] == "not_found"
-    assert error_of(client.get("/v1/analyze"))["code"] == "method_not_allowed"
-    assert error_of(client.delete("/health/live"))["code"] == "method_not_allowed"
+    for method, path, allowed in (
+        ("GET", "/v1/analyze", "POST"),
+        ("DELETE", "/health/live", "GET, HEAD"),
+    ):
+        refused = client.request(method, path)
+        assert error_of(refused)["code"] == "method_not_allowed"
+        assert refused.headers["allow"] == allowed
 
 
 def test_the_models_are_listed_with_their_states(client: httpx.Client) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from discern.errors import Cancelled, DiscernError, InvalidInput
@@ -29,6 +29,10 @@ class MethodNotAllowed(InvalidInput):
     """The path is right, the method is not; known only to this door."""
 
     code = "method_not_allowed"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"Use {self.allowed} here.", field="method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Door:
                 if isinstance(error, Cancelled):
                     return
                 reply = endpoint.write_error(error)
+                if isinstance(error, MethodNotAllowed):
+                    reply.headers.append((b"allow", error.allowed.encode()))
                 if outcome == "failed":
                     _log.error("%s failed: %s", scope["path"], error, exc_info=error)
             except Exception:
@@ -102,6 +108,5 @@ class Door:
             server.admit()
         handler = endpoint.handlers.get(scope["method"])
         if handler is None:
-            allowed = ", ".join(sorted(endpoint.handlers))
-            raise MethodNotAllowed(f"Use {allowed} here.", field="method")
+            raise MethodNotAllowed(endpoint.handlers)
         return await handler(server, request)
