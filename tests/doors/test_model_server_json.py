@@ -222,6 +222,27 @@ def test_lines_are_answered_in_order_and_a_bad_one_costs_only_itself(client: htt
     assert answers[206]["label"] == "negative"
 
 
+def test_a_field_that_a_line_has_not_is_an_error_of_that_line(client: httpx.Client) -> None:
+    response = client.post(
+        "/v1/analyze",
+        content=b'{"text": "good", "model": "other", "id": 1}\n{"text": "good"}\n',
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    first, second = [json.loads(line) for line in response.text.splitlines()]
+    assert (first["error"]["code"], first["error"]["field"]) == ("invalid_input", "model")
+    assert (first["id"], second["label"]) == (1, "positive")
+
+
+def test_compressed_lines_are_refused_as_such(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+    response = client.post("/v1/analyze", content=gzip.compress(b'"good"'), headers=headers)
+    assert error_of(response)["code"] == "unsupported_media"
+    plain = client.post(
+        "/v1/analyze", content=b'"good"', headers=headers | {"Content-Encoding": "identity"}
+    )
+    assert plain.json()["label"] == "positive"
+
+
 def test_lines_are_answered_while_more_are_still_coming(server: RunningServer) -> None:
     import socket
     from urllib.parse import urlsplit

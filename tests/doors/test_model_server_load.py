@@ -107,6 +107,41 @@ def test_a_whole_request_to_a_full_queue_is_refused_on_sight_and_its_connection_
         assert refused == statuses.count(503) + 1
 
 
+def test_lines_and_strangers_are_not_refused_on_sight_when_the_queue_is_full(
+    slow_home: Path,
+) -> None:
+    token = "a-token-for-the-tests"
+    body = json.dumps(BODY).encode()
+    head = f"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    with (
+        model_server(
+            slow_home, max_wait_s=0.1, sessions=1, max_batch_items=1, token=token
+        ) as server,
+        server.client() as client,
+    ):
+        address = ("127.0.0.1", urlsplit(server.url).port or 0)
+        busy = threading.Thread(
+            target=client.post, args=("/v1/analyze",), kwargs={"json": {"texts": ["good"] * 300}}
+        )
+        busy.start()
+        until(lambda: in_flight(client) == 1)
+        known = f"authorization: Bearer {token}\r\n"
+        with socket.create_connection(address) as plain:
+            until(lambda: _answer(plain, f"{head}{known}\r\n".encode() + body)[0] == 503)
+            assert _answer(plain, f"{head}\r\n".encode() + body)[0] == 401
+            wrong = f"Authorization: Bearer {token}x\r\n\r\n"
+            assert _answer(plain, (head + wrong).encode() + body)[0] == 401
+        with socket.create_connection(address, timeout=PATIENCE_S) as lines:
+            kind = "Content-Type: application/x-ndjson\r\n\r\n"
+            lines.sendall((head + known + kind).encode() + body)
+            answer = b""
+            while piece := lines.recv(65_536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b'"label":"positive"' in answer
+        busy.join()
+
+
 def _answer(connection: socket.socket, request: bytes) -> tuple[int, bytes]:
     connection.settimeout(PATIENCE_S)
     connection.sendall(request)

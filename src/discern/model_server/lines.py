@@ -19,6 +19,7 @@ from discern.errors import (
     InvalidInput,
     Overloaded,
     TooLarge,
+    UnsupportedMedia,
 )
 from discern.model_server.exchange import Request
 from discern.model_server.server import Server
@@ -37,16 +38,23 @@ Line = tuple[int, Any, str | DiscernError]
 
 
 class LineStream:
-    """One streaming request. Each line is a JSON string or ``{"text": ..., "id": ...}``; each
-    answer carries the line's number as ``index`` and its ``id``, and either a mood or an
-    ``error``. A bad line costs only its own answer.
+    """One streaming request, not compressed.
+
+    Each line is a JSON string or ``{"text": ..., "id": ...}``; each answer carries the line's
+    number as ``index`` and its ``id``, and either a mood or an ``error``. A bad line costs only its
+    own answer.
 
     What is read ahead is bounded: a client that sends faster than the model reads is slowed down
     by its own connection. A stream may last as long as its caller waits, but each line must be
     there within ``max_request_s`` of the one before; else an ``error`` ends it.
+
+    Raises:
+        UnsupportedMedia: it is compressed.
     """
 
     def __init__(self, server: Server, request: Request, loaded: LoadedSentiment) -> None:
+        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise UnsupportedMedia("Lines must come uncompressed.", field="body")
         self._server = server
         self._request = request
         self._loaded = loaded
@@ -180,11 +188,19 @@ def read_line(line: bytes) -> tuple[Any, str | DiscernError]:
         return None, error
     name = value.get("id") if isinstance(value, Mapping) else None
     try:
-        if isinstance(value, Mapping) and "text" not in value:
-            raise EmptyInput("'text' is missing.", field="text")
-        return name, check_text(value["text"] if isinstance(value, Mapping) else value)
+        return name, check_text(_text_of(value) if isinstance(value, Mapping) else value)
     except DiscernError as error:
         return name, error
+
+
+def _text_of(value: Mapping[str, Any]) -> Any:
+    unknown = value.keys() - {"text", "id"}
+    if unknown:
+        field = min(unknown)
+        raise InvalidInput(f"'{field}' is not a field of a line.", field=field)
+    if "text" not in value:
+        raise EmptyInput("'text' is missing.", field="text")
+    return value["text"]
 
 
 def _line_too_long() -> TooLarge:
