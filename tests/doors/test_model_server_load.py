@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from discern.catalog.store import Store
+from discern.model_server.serve import SAME_SIGNAL_S
 from tests.doors.servers import PATIENCE_S, RunningServer, metric, model_server, until
 from tests.fakes.bundles import sentiment_store, write_sentiment_bundle
 
@@ -285,9 +286,36 @@ def test_a_second_signal_does_not_wait_for_the_drain(slow_home: Path) -> None:
         until(lambda: in_flight(client) == 1)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: client.get("/health/ready").status_code == 503)
+        time.sleep(SAME_SIGNAL_S)
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(20)
         thread.join(PATIENCE_S)
+
+
+def test_an_interrupt_from_the_keyboard_lets_a_group_answer_what_it_accepted(
+    slow_home: Path,
+) -> None:
+    with model_server(slow_home, workers=2, sessions=1) as server:
+        until(lambda: len(members(server)) == 2, server)
+        accepted: list[httpx.Response] = []
+
+        def ask() -> None:
+            with server.client() as own:
+                accepted.append(own.post("/v1/analyze", json={"texts": ["good"] * 200}))
+
+        def is_ready() -> bool:
+            with server.client() as own:  # a connection each, so that both processes are asked
+                return own.get("/health/ready").status_code == 200
+
+        until(lambda: all(is_ready() for _ in range(12)))
+        thread = threading.Thread(target=ask)
+        thread.start()
+        with server.client() as client:
+            until(lambda: in_flight(client) == 1)
+        os.killpg(server.process.pid, signal.SIGINT)
+        thread.join(PATIENCE_S)
+        assert accepted[0].status_code == 200
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 def _ignore_errors(server: RunningServer, texts: list[str]) -> None:
