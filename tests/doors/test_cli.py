@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 from discern.cli import cli
 from discern.errors import DiscernError
 from tests.doors.inputs import GOOD_TEXTS
+from tests.fakes.bundles import sentiment_store
 
 
 def run(*arguments: str, stdin: str | None = None) -> Result:
@@ -353,3 +355,16 @@ def test_a_key_for_a_database_that_was_never_migrated_says_what_to_run(tmp_path:
     assert result.returncode == 1
     assert "discern manage migrate" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_benchmark_cuts_texts_as_the_models_manifest_says_and_tells_what_it_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentiment_store(tmp_path)  # its windows have 10 tokens
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    texts = tmp_path / "texts.txt"
+    texts.write_text("good " * 62)
+    output = run("benchmark", "--model", "words", "--seconds", "5", "--texts", str(texts)).stdout
+    assert re.search(r"words 1.0.0 on \d+ processors, 10 tokens a text", output)
+    assert "export DISCERN_MODEL_SERVER_SESSIONS=" in output
+    assert "DISCERN_MODEL_SERVER_MAX_BATCH_TOKENS was not tuned" in output

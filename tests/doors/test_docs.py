@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.__main__ import benchmarks
 from discern.cli import cli
+from discern.model_server.statuses import STATUS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -65,6 +66,13 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in link:
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_page_of_the_model_server_has_every_error_code_with_its_status() -> None:
+    page = (DOCS / "model-server.md").read_text()
+    rows = re.findall(r"^\| (\d{3})\b[^|]*\| (.*) \|$", page, re.MULTILINE)
+    codes = {code: int(status) for status, cell in rows for code in re.findall(r"`(\w+)`", cell)}
+    assert codes == STATUS
 
 
 def test_the_version_is_the_newest_one_of_the_changelog() -> None:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from discern.catalog.store import Store
+from discern.model_server.serve import SAME_SIGNAL_S
 from tests.doors.servers import PATIENCE_S, RunningServer, metric, model_server, until
 from tests.fakes.bundles import sentiment_store, write_sentiment_bundle
 
@@ -105,6 +106,41 @@ def test_a_whole_request_to_a_full_queue_is_refused_on_sight_and_its_connection_
         text = client.get("/metrics").text
         refused = metric(text, "discern_model_requests_total", outcome="rejected")
         assert refused == statuses.count(503) + 1
+
+
+def test_lines_and_strangers_are_not_refused_on_sight_when_the_queue_is_full(
+    slow_home: Path,
+) -> None:
+    token = "a-token-for-the-tests"
+    body = json.dumps(BODY).encode()
+    head = f"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    with (
+        model_server(
+            slow_home, max_wait_s=0.1, sessions=1, max_batch_items=1, token=token
+        ) as server,
+        server.client() as client,
+    ):
+        address = ("127.0.0.1", urlsplit(server.url).port or 0)
+        busy = threading.Thread(
+            target=client.post, args=("/v1/analyze",), kwargs={"json": {"texts": ["good"] * 300}}
+        )
+        busy.start()
+        until(lambda: in_flight(client) == 1)
+        known = f"authorization: Bearer {token}\r\n"
+        with socket.create_connection(address) as plain:
+            until(lambda: _answer(plain, f"{head}{known}\r\n".encode() + body)[0] == 503)
+            assert _answer(plain, f"{head}\r\n".encode() + body)[0] == 401
+            wrong = f"Authorization: Bearer {token}x\r\n\r\n"
+            assert _answer(plain, (head + wrong).encode() + body)[0] == 401
+        with socket.create_connection(address, timeout=PATIENCE_S) as lines:
+            kind = "Content-Type: application/x-ndjson\r\n\r\n"
+            lines.sendall((head + known + kind).encode() + body)
+            answer = b""
+            while piece := lines.recv(65_536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b'"label":"positive"' in answer
+        busy.join()
 
 
 def _answer(connection: socket.socket, request: bytes) -> tuple[int, bytes]:
@@ -217,14 +253,30 @@ def test_draining_answers_what_was_accepted_refuses_what_is_new_and_ends_clean(
         until(lambda: in_flight(client) == 1)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: client.get("/health/ready").status_code == 503)
+        assert int(client.get("/health/ready").headers["retry-after"]) >= 1
+        assert int(client.get("/v2/health/ready").headers["retry-after"]) >= 1
         refused = client.post("/v1/analyze", json=BODY)
-        assert refused.status_code == 503
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert refused.json()["error"]["code"] == "draining"
         assert refused.headers["connection"] == "close"
         thread.join(PATIENCE_S)
         assert accepted[0].status_code == 200
         assert len(accepted[0].json()["results"]) == 100
         assert server.process.wait(PATIENCE_S) == 0
+
+
+def test_what_cannot_be_answered_does_not_hold_the_end_longer_than_the_drain(
+    quick_home: Path,
+) -> None:
+    with model_server(quick_home, drain_s=3) as server, server.client() as client:
+        parts = urlsplit(server.url)
+        with socket.create_connection((parts.hostname, parts.port)) as stuck:
+            stuck.sendall(b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            until(lambda: in_flight(client) == 1)
+            started = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(PATIENCE_S) == 0
+            assert 3 <= time.monotonic() - started < 6
 
 
 def test_a_second_signal_does_not_wait_for_the_drain(slow_home: Path) -> None:
@@ -234,10 +286,36 @@ def test_a_second_signal_does_not_wait_for_the_drain(slow_home: Path) -> None:
         until(lambda: in_flight(client) == 1)
         server.process.send_signal(signal.SIGTERM)
         until(lambda: client.get("/health/ready").status_code == 503)
-        server.process.send_signal(signal.SIGINT)
-        server.process.send_signal(signal.SIGINT)
+        time.sleep(SAME_SIGNAL_S)
+        server.process.send_signal(signal.SIGTERM)
         server.process.wait(20)
         thread.join(PATIENCE_S)
+
+
+def test_an_interrupt_from_the_keyboard_lets_a_group_answer_what_it_accepted(
+    slow_home: Path,
+) -> None:
+    with model_server(slow_home, workers=2, sessions=1) as server:
+        until(lambda: len(members(server)) == 2, server)
+        accepted: list[httpx.Response] = []
+
+        def ask() -> None:
+            with server.client() as own:
+                accepted.append(own.post("/v1/analyze", json={"texts": ["good"] * 200}))
+
+        def is_ready() -> bool:
+            with server.client() as own:  # a connection each, so that both processes are asked
+                return own.get("/health/ready").status_code == 200
+
+        until(lambda: all(is_ready() for _ in range(12)))
+        thread = threading.Thread(target=ask)
+        thread.start()
+        with server.client() as client:
+            until(lambda: in_flight(client) == 1)
+        os.killpg(server.process.pid, signal.SIGINT)
+        thread.join(PATIENCE_S)
+        assert accepted[0].status_code == 200
+        assert server.process.wait(PATIENCE_S) == 0
 
 
 def _ignore_errors(server: RunningServer, texts: list[str]) -> None:

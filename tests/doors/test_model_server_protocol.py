@@ -221,7 +221,21 @@ def test_unknown_models_and_versions_are_errors_of_the_protocol(client: httpx.Cl
         "name": "sentiment-en",
         "ready": False,
     }
-    assert client.post("/v2/models/sentiment-en/infer", json=body).status_code == 503
+    for answer in (
+        client.post("/v2/models/sentiment-en/infer", json=body),
+        client.get("/v2/models/sentiment-en/ready"),
+    ):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_unknown_paths_and_methods_are_errors_of_the_protocol(client: httpx.Client) -> None:
+    for path in ("/v2/nothing", "/v2/models/words/nothing/here", "/v2/models/", "/v2/health"):
+        answer = client.get(path)
+        assert answer.status_code == 404, path
+        assert isinstance(answer.json()["error"], str)
+    refused = client.get(INFER)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert isinstance(refused.json()["error"], str)
 
 
 def test_statistics_count_requests_items_and_batches(client: httpx.Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -235,6 +236,22 @@ def test_the_first_use_of_the_pipeline_pulls_from_a_mirror(
     )
     assert detect(blob())[0]["label"] == "blob"
     engine.close()
+
+
+def test_pictures_that_cannot_be_read_are_timed_as_failures_of_their_model(server: str) -> None:
+    http = urllib3.PoolManager()
+
+    def failures() -> int:
+        stats = json.loads(http.request("GET", f"{server}/v2/models/tiny/stats").data)
+        return int(stats["model_stats"][0]["inference_stats"]["fail"]["count"])
+
+    before = failures()
+    assert http.request("POST", f"{server}/v1/detect-objects", body=b"hello").status == 415
+    assert failures() == before + 1
+    assert http.request("POST", f"{server}/v1/read-text", body=b"hello").status == 415
+    metrics = http.request("GET", f"{server}/metrics").data.decode()
+    assert re.search(r'model_prediction_seconds_count\{model_name="rapidocr".* [1-9]', metrics)
+    http.clear()
 
 
 def test_parameters_of_the_address_are_checked(server: str) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from discern.catalog.manifest import Bundle
 from discern.catalog.store import Store
 from discern.engine.interface import SENTIMENT_TASK
-from discern.engine.sentiment import MODEL_FILE
+from discern.engine.options import EngineOptions
+from discern.engine.sentiment import MODEL_FILE, LoadedSentiment
 from discern.inference.calibrate import Calibration, Trial, calibrate
+from discern.inference.encoder import Ids
 from discern.inference.machine import available_cpus
-from discern.text.tokenize import WindowTokenizer
 
 PREFIX = "DISCERN_MODEL_SERVER_"
 SAMPLES = (
@@ -44,14 +47,21 @@ def benchmark(model: str | None, seconds: float, file: Path | None) -> None:
     """
     store = Store()
     bundle = store.find(model) if model else store.active(SENTIMENT_TASK)
-    tokenizer = WindowTokenizer(bundle.path("tokenizer.json"), max_tokens=256, stride=192)
-    texts = _read(file) if file else list(SAMPLES)
-    rows = [ids for windows in tokenizer.windows(texts) for ids in windows.ids]
+    rows = windows_of(bundle, _read(file) if file else list(SAMPLES))
     name = f"{bundle.manifest.name} {bundle.manifest.version}"
     tokens = sum(map(len, rows)) / len(rows)
     click.echo(f"{name} on {available_cpus()} processors, {tokens:.0f} tokens a text on average:")
     result = calibrate(bundle.path(MODEL_FILE), rows, seconds=seconds, report=_say)
     click.echo(_advice(result))
+
+
+def windows_of(bundle: Bundle, texts: Sequence[str]) -> list[Ids]:
+    """The token ids of each window of the texts, as long as the bundle's manifest says."""
+    loaded = LoadedSentiment(bundle, EngineOptions(sessions=1))
+    try:
+        return [ids for windows in loaded.analyzer.windows(texts) for ids in windows.ids]
+    finally:
+        loaded.close()
 
 
 def _read(file: Path) -> list[str]:
@@ -78,5 +88,8 @@ def _advice(result: Calibration) -> str:
             f"  export {PREFIX}SESSIONS={best.sessions}",
             f"  export {PREFIX}THREADS={best.threads}",
             f"  export {PREFIX}MAX_BATCH_ITEMS={best.max_batch_items}",
+            "",
+            f"{PREFIX}MAX_BATCH_TOKENS was not tuned: batches were measured without",
+            "a limit of tokens, which can keep those of long texts smaller.",
         ]
     )

@@ -13,7 +13,7 @@ from discern.catalog.pull import DEFAULT_DETECTOR, entries, not_pulled
 from discern.catalog.store import Store
 from discern.engine.interface import SENTIMENT_TASK, ModelInfo
 from discern.engine.options import EngineOptions
-from discern.engine.residents import Loaded, Loader, Residents, key_of
+from discern.engine.residents import Key, Loaded, Loader, Residents, key_of
 from discern.engine.sentiment import LoadedSentiment
 from discern.errors import DiscernError, MissingExtra, ModelNotFound
 from discern.recommendations.contract import TASK as RECOMMENDATION_TASK
@@ -201,6 +201,12 @@ class LocalEngine:
                 raise not_pulled(model or DEFAULT_DETECTOR) from None
             raise
         return cast("LoadedDetector", loaded)  # what LOADERS makes of the task
+
+    def reader_key(self, model: str | None = None) -> Key | None:
+        """The name and version of what reads text in pictures, if it is installed and so named."""
+        reader = self._reader().reader
+        is_asked = reader.installed() and model in (None, reader.name)
+        return (reader.name, reader.version) if is_asked else None
 
     def _reader(self) -> PictureReader:
         from discern.engine.pictures import PictureReader

@@ -94,6 +94,11 @@ class Residents:
         loaded = self.peek_any(name, version)
         return loaded if loaded and loaded.bundle.manifest.task == task else None
 
+    def peek_key(self, task: str, name: str | None = None) -> Key | None:
+        """The name and version of what :meth:`peek` gives."""
+        loaded = self.peek(task, name)
+        return key_of(loaded.bundle) if loaded else None
+
     def peek_any(self, name: str, version: str | None = None) -> Loaded | None:
         """A loaded model by name whatever its task, the newest version if none is named."""
         found = [

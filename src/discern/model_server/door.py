@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from discern.errors import Cancelled, DiscernError, InvalidInput
@@ -30,6 +30,10 @@ class MethodNotAllowed(InvalidInput):
 
     code = "method_not_allowed"
 
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"Use {self.allowed} here.", field="method")
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -39,7 +43,8 @@ class Endpoint:
         path: as Starlette writes it, parameters in braces.
         handlers: method -> coroutine function ``(server, request)``.
         name: under which its requests are counted; None leaves them uncounted.
-        guarded: asks for the token, and is refused while draining or overloaded.
+        guarded: is refused while draining or overloaded.
+        asks_token: is refused without the token, where one is set.
         write_error: how its errors look.
     """
 
@@ -47,6 +52,7 @@ class Endpoint:
     handlers: Mapping[str, Handler]
     name: str | None = None
     guarded: bool = True
+    asks_token: bool = True
     write_error: ErrorWriter = error_reply
 
 
@@ -60,7 +66,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         server, endpoint = self._server, self._endpoint
-        server.entered()
+        server.entered(guarded=endpoint.guarded)
         outcome = "ok"
         try:
             try:
@@ -70,6 +76,8 @@ class Door:
                 if isinstance(error, Cancelled):
                     return
                 reply = endpoint.write_error(error)
+                if isinstance(error, MethodNotAllowed):
+                    reply.headers.append((b"allow", error.allowed.encode()))
                 if outcome == "failed":
                     _log.error("%s failed: %s", scope["path"], error, exc_info=error)
             except Exception:
@@ -81,7 +89,7 @@ class Door:
             outcome = "cancelled"
             raise
         finally:
-            server.left()
+            server.left(guarded=endpoint.guarded)
             if endpoint.name is not None:
                 server.metrics.ended(endpoint.name, outcome)
 
@@ -94,9 +102,11 @@ class Door:
             max_body_bytes=settings.max_body_bytes,
             max_request_s=settings.max_request_s,
         )
-        server.admit(request, guarded=endpoint.guarded)
+        if endpoint.asks_token:
+            server.check_token(request)
+        if endpoint.guarded:
+            server.admit()
         handler = endpoint.handlers.get(scope["method"])
         if handler is None:
-            allowed = ", ".join(sorted(endpoint.handlers))
-            raise MethodNotAllowed(f"Use {allowed} here.", field="method")
+            raise MethodNotAllowed(endpoint.handlers)
         return await handler(server, request)

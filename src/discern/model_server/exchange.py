@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
 from discern.engine.wire import DEADLINE_HEADER
-from discern.errors import Cancelled, DiscernError, InvalidInput, TooLarge, UnsupportedMedia
+from discern.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    DiscernError,
+    InvalidInput,
+    TooLarge,
+    UnsupportedMedia,
+)
 from discern.model_server.statuses import status_of
 
 Scope = MutableMapping[str, Any]
@@ -34,10 +43,27 @@ _KNOWN: Final = frozenset(
 )
 
 
-class Request:
-    """What an endpoint sees of one HTTP request."""
+class SlowBody(DeadlineExceeded):
+    """The body did not come in time; its connection, on which the rest may still come, ends with
+    the answer."""
 
-    __slots__ = ("_max_body_bytes", "deadline", "headers", "receive", "scope", "started")
+
+class Request:
+    """What an endpoint sees of one HTTP request.
+
+    ``deadline`` is when its answer is due, a :func:`time.monotonic` instant; ``patience_ends`` when
+    the caller said it waits no longer, which may be never.
+    """
+
+    __slots__ = (
+        "_max_body_bytes",
+        "deadline",
+        "headers",
+        "patience_ends",
+        "receive",
+        "scope",
+        "started",
+    )
 
     def __init__(
         self, scope: Scope, receive: Receive, *, max_body_bytes: int, max_request_s: float
@@ -49,17 +75,18 @@ class Request:
         }
         self._max_body_bytes = max_body_bytes
         self.started = time.monotonic()
-        self.deadline = self.started + min(self._time_left(max_request_s), max_request_s)
+        self.patience_ends = self.started + self._callers_patience()
+        self.deadline = min(self.patience_ends, self.started + max_request_s)
 
     @property
     def path_params(self) -> dict[str, str]:
         params: dict[str, str] = self.scope.get("path_params", {})
         return params
 
-    def _time_left(self, default: float) -> float:
+    def _callers_patience(self) -> float:
         given = self.headers.get(_DEADLINE)
         if given is None:
-            return default
+            return float("inf")
         try:
             seconds = float(given)
         except ValueError:
@@ -75,14 +102,13 @@ class Request:
 
         Raises:
             TooLarge: over the limit, before or after unpacking.
+            DeadlineExceeded: it did not come before the request's deadline.
             Cancelled: the client went away while sending.
         """
         length = self.headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._max_body_bytes:
             raise self._too_large()
-        message = await self.receive()
-        if message["type"] == "http.disconnect":
-            raise Cancelled("The client went away.")
+        message = await self.piece(self.deadline)
         data: bytes = message.get("body", b"")
         if message.get("more_body"):
             data = await self._rest(data)
@@ -90,6 +116,24 @@ class Request:
             raise self._too_large()
         encoding = self.headers.get(b"content-encoding")
         return data if encoding is None else self._unpack(data, encoding)
+
+    async def piece(self, deadline: float) -> Message:
+        """The next piece of the body, as ASGI has it.
+
+        Raises:
+            DeadlineExceeded: it did not come by then, a :func:`time.monotonic` instant.
+            Cancelled: the client went away while sending.
+        """
+        steps = self.receive().__await__()
+        try:
+            waits_for = next(steps)
+        except StopIteration as arrived:  # as nearly always, and then a timer would be for nothing
+            message: Message = arrived.value
+        else:
+            message = await _in_time(waits_for, steps, deadline)
+        if message["type"] == "http.disconnect":
+            raise Cancelled("The client went away.")
+        return message
 
     async def json(self) -> Any:
         """The body as JSON.
@@ -102,9 +146,7 @@ class Request:
     async def _rest(self, first: bytes) -> bytes:
         chunks, size = [first], len(first)
         while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Cancelled("The client went away.")
+            message = await self.piece(self.deadline)
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > self._max_body_bytes:
@@ -133,6 +175,29 @@ class Request:
     def _too_large(self) -> TooLarge:
         limit = self._max_body_bytes
         return TooLarge(f"The body is larger than {limit:,} bytes.", field="body", limit=limit)
+
+
+async def _in_time(waits_for: Any, steps: Generator[Any, Any, Message], deadline: float) -> Message:
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await _Begun(waits_for, steps)
+    except TimeoutError:
+        raise SlowBody("The body did not come in time.", field="body") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Awaits what has been begun already, and waits for that."""
+
+    waits_for: Any
+    steps: Generator[Any, Any, Message]
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        try:
+            yield self.waits_for
+            return (yield from self.steps)
+        finally:
+            self.steps.close()
 
 
 @dataclass(slots=True)
@@ -167,7 +232,7 @@ class StreamReply:
     content_type: bytes
 
     async def send(self, send: Send) -> None:
-        headers = [(b"content-type", self.content_type)]
+        headers = [(b"content-type", self.content_type), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in self.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -189,13 +254,18 @@ def error_reply(error: DiscernError) -> Reply:
 def error_headers(error: DiscernError) -> Headers:
     """Headers that belong to an error whatever its body looks like."""
     headers: Headers = []
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    if error.retry_after_s is not None or status_of(error) == 503:
+        headers.append(retry_after(error.retry_after_s))
     if error.code == "unauthorized":
         headers.append((b"www-authenticate", b"Bearer"))
-    if error.code == "draining":
+    if error.code == "draining" or isinstance(error, SlowBody):
         headers.append((b"connection", b"close"))
     return headers
+
+
+def retry_after(seconds: float | None = None) -> tuple[bytes, bytes]:
+    """The header: whole seconds, rounded up so that nobody comes back too early; 1 at least."""
+    return b"retry-after", b"%d" % max(1, math.ceil(seconds or 0))
 
 
 def parse_json(data: bytes) -> Any:

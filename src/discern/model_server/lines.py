@@ -12,7 +12,6 @@ import orjson
 
 from discern.engine.sentiment import LoadedSentiment
 from discern.errors import (
-    Cancelled,
     DeadlineExceeded,
     DiscernError,
     EmptyInput,
@@ -20,6 +19,7 @@ from discern.errors import (
     InvalidInput,
     Overloaded,
     TooLarge,
+    UnsupportedMedia,
 )
 from discern.model_server.exchange import Request
 from discern.model_server.server import Server
@@ -38,19 +38,28 @@ Line = tuple[int, Any, str | DiscernError]
 
 
 class LineStream:
-    """One streaming request. Each line is a JSON string or ``{"text": ..., "id": ...}``; each
-    answer carries the line's number as ``index`` and its ``id``, and either a mood or an
-    ``error``. A bad line costs only its own answer.
+    """One streaming request, not compressed.
+
+    Each line is a JSON string or ``{"text": ..., "id": ...}``; each answer carries the line's
+    number as ``index`` and its ``id``, and either a mood or an ``error``. A bad line costs only its
+    own answer.
 
     What is read ahead is bounded: a client that sends faster than the model reads is slowed down
-    by its own connection.
+    by its own connection. A stream may last as long as its caller waits, but each line must be
+    there within ``max_request_s`` of the one before; else an ``error`` ends it.
+
+    Raises:
+        UnsupportedMedia: it is compressed.
     """
 
     def __init__(self, server: Server, request: Request, loaded: LoadedSentiment) -> None:
+        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise UnsupportedMedia("Lines must come uncompressed.", field="body")
         self._server = server
         self._request = request
         self._loaded = loaded
         manifest = loaded.bundle.manifest
+        self._metrics = server.metrics.model(manifest.name, manifest.version)
         self._model = {"name": manifest.name, "version": manifest.version}
 
     async def replies(self) -> AsyncIterator[bytes]:
@@ -79,10 +88,13 @@ class LineStream:
 
     async def _groups(self) -> AsyncIterator[list[Line]]:
         number, rest, more = 0, b"", True
+        due = self._due()
         while more:
-            message = await self._request.receive()
-            if message["type"] == "http.disconnect":
-                raise Cancelled("The client went away.")
+            try:
+                message = await self._request.piece(due)
+            except DeadlineExceeded as error:
+                yield [(number, None, error)]
+                return
             more = message.get("more_body", False)
             *whole, rest = (rest + message.get("body", b"")).split(b"\n")
             if not more:
@@ -92,9 +104,15 @@ class LineStream:
                 if part:
                     yield [(number + index, *read_line(line)) for index, line in enumerate(part)]
                 number += len(part)
+            if whole:
+                due = self._due()
             if len(rest) > MAX_LINE_BYTES:
                 yield [(number, None, _line_too_long())]
                 return
+
+    def _due(self) -> float:
+        own = time.monotonic() + self._server.settings.max_request_s
+        return min(own, self._request.patience_ends)
 
     async def _answer(self, lines: Sequence[Line]) -> bytes:
         good = [(number, text) for number, _, text in lines if isinstance(text, str)]
@@ -110,7 +128,7 @@ class LineStream:
 
     async def _moods(self, texts: list[str]) -> Sequence[Sentiment | DiscernError]:
         try:
-            return await self._patiently(texts)
+            return await self._timed(texts)
         except InferenceFailed as error:
             if len(texts) == 1:
                 return [error]
@@ -118,15 +136,25 @@ class LineStream:
         except DiscernError as error:
             return [error] * len(texts)
 
-    async def _patiently(self, texts: list[str]) -> list[Sentiment]:
+    async def _timed(self, texts: list[str]) -> list[Sentiment]:
+        started, ok = time.monotonic(), False
+        try:
+            moods = await self._when_there_is_room(texts)
+            ok = True
+            return moods
+        finally:
+            self._metrics.request(ok=ok, seconds=time.monotonic() - started)
+
+    async def _when_there_is_room(self, texts: list[str]) -> list[Sentiment]:
         # A stream is slowed down where single requests are refused.
-        settings = self._server.settings
-        deadline = time.monotonic() + settings.max_request_s
+        deadline = self._due()
+        chars = sum(map(len, texts))
+        begun = self._metrics.tokenize.observe
         while True:
             steps = self._loaded.steps(texts, deadline)
             try:
                 return await self._server.carry(
-                    steps, None, deadline=deadline, chars=sum(map(len, texts))
+                    steps, None, deadline=deadline, chars=chars, begun=begun
                 )
             except Overloaded as error:
                 pause = min(error.retry_after_s or LONGEST_PAUSE_S, LONGEST_PAUSE_S)
@@ -160,11 +188,19 @@ def read_line(line: bytes) -> tuple[Any, str | DiscernError]:
         return None, error
     name = value.get("id") if isinstance(value, Mapping) else None
     try:
-        if isinstance(value, Mapping) and "text" not in value:
-            raise EmptyInput("'text' is missing.", field="text")
-        return name, check_text(value["text"] if isinstance(value, Mapping) else value)
+        return name, check_text(_text_of(value) if isinstance(value, Mapping) else value)
     except DiscernError as error:
         return name, error
+
+
+def _text_of(value: Mapping[str, Any]) -> Any:
+    unknown = value.keys() - {"text", "id"}
+    if unknown:
+        field = min(unknown)
+        raise InvalidInput(f"'{field}' is not a field of a line.", field=field)
+    if "text" not in value:
+        raise EmptyInput("'text' is missing.", field="text")
+    return value["text"]
 
 
 def _line_too_long() -> TooLarge:

@@ -18,10 +18,12 @@ from discern.model_server.statuses import outcome_of
 
 _START: Final = b"POST /v1/analyze HTTP/1.1\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
-# With any of these, the request takes the long way: another model's queue may have room, and the
-# connection or the body are not of the plain kind.
+_AUTHORIZATION: Final = re.compile(rb"\r\nauthorization: *([^\r\n]*)\r\n", re.IGNORECASE)
+# With any of these, the request takes the long way: another model's queue may have room, lines are
+# slowed down instead, and the connection or the body are not of the plain kind.
 _LONG_WAY: Final = re.compile(
-    rb'"model"|\r\n(?:connection:(?! *keep-alive\r)|expect:|transfer-encoding:|upgrade:)',
+    rb'"model"|\r\n(?:connection:(?! *keep-alive\r)|content-type: *application/x-ndjson'
+    rb"|expect:|transfer-encoding:|upgrade:)",
     re.IGNORECASE,
 )
 
@@ -39,7 +41,7 @@ class Refusals:
         loaded = self._server.engine.residents.peek(SENTIMENT_TASK)
         if not isinstance(loaded, LoadedSentiment) or loaded.runner.has_room():
             return None
-        if not _is_whole(data) or _LONG_WAY.search(data):
+        if not _is_whole(data) or _LONG_WAY.search(data) or not self._server.knows(_caller(data)):
             return None
         try:
             loaded.runner.check_room()
@@ -53,6 +55,11 @@ def _is_whole(data: bytes) -> bool:
     length = _LENGTH.search(data)
     end = data.find(b"\r\n\r\n")
     return length is not None and length.end() <= end + 2 and len(data) == end + 4 + int(length[1])
+
+
+def _caller(data: bytes) -> bytes:
+    given = _AUTHORIZATION.search(data, 0, data.find(b"\r\n\r\n") + 2)
+    return given[1] if given else b""
 
 
 def _bytes(reply: Reply) -> bytes:

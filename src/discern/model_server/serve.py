@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from concurrent.futures import Future
 from types import FrameType
 from typing import Final
@@ -22,6 +23,10 @@ from discern.model_server.writes import JoiningProtocol
 BACKLOG: Final = 2048
 KEEP_ALIVE_S: Final = 75
 """Longer than clients keep idle connections, so that they and not we close them."""
+AT_ONCE_S: Final = 0.1
+"""Time in which what has just been answered can still be closed in order."""
+SAME_SIGNAL_S: Final = 2.0
+"""Ctrl-C reaches every process of a group, and the first of them then tells the others, too."""
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -53,7 +58,6 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
         log_config=None,
         log_level=settings.log_level,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
         backlog=BACKLOG,
     )
     DrainingServer(config, application).run(sockets=[listener])
@@ -88,6 +92,7 @@ class DrainingServer(uvicorn.Server):
         self._state = application.server
         self._serving_loop: asyncio.AbstractEventLoop | None = None
         self._leaving: Future[None] | None = None
+        self._asked = float("-inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Keeps the loop for the signal handler, which runs outside of it."""
@@ -96,12 +101,21 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begins to drain at the first signal, and ends at the second."""
-        if self._leaving is not None or self._serving_loop is None:
+        """Begins to drain at the first signal, and ends at a second that is not the same."""
+        now = time.monotonic()
+        if self._leaving is None and self._serving_loop is not None:
+            self._asked = now
+            self._leaving = asyncio.run_coroutine_threadsafe(self._leave(), self._serving_loop)
+        elif now - self._asked > SAME_SIGNAL_S:
+            self._close_within(AT_ONCE_S)
             super().handle_exit(sig, frame)
-            return
-        self._leaving = asyncio.run_coroutine_threadsafe(self._leave(), self._serving_loop)
 
     async def _leave(self) -> None:
-        await self._state.drain()
-        self.should_exit = True
+        left = await self._state.drain()
+        if not self.should_exit:
+            self._close_within(max(left, AT_ONCE_S))
+            self.should_exit = True
+
+    def _close_within(self, seconds: float) -> None:
+        # Closing waits again for what is under way; together they may take DRAIN_S.
+        self.config.timeout_graceful_shutdown = seconds  # type: ignore[assignment]

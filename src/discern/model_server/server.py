@@ -46,6 +46,7 @@ class Server:
         self.metrics = metrics
         self.draining = False
         self.in_flight = 0
+        self._guarded = 0
         self._leaving = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bridge: Bridge | None = None
@@ -69,36 +70,44 @@ class Server:
             await asyncio.to_thread(self.engine.close)
             forget_process()
 
-    def admit(self, request: Request, *, guarded: bool) -> None:
-        """Lets a request in.
+    def check_token(self, request: Request) -> None:
+        """Knows the caller.
 
         Raises:
             Unauthorized: the token is missing or wrong.
+        """
+        given = request.headers.get(b"authorization", b"")
+        if not self.knows(given):
+            raise Unauthorized("This server needs its token: 'Authorization: Bearer ...'.")
+
+    def knows(self, authorization: bytes) -> bool:
+        """True where that header's value is right, or no token is set."""
+        wanted = self._authorization
+        return wanted is None or hmac.compare_digest(authorization, wanted)
+
+    def admit(self) -> None:
+        """Lets in a request that :meth:`entered` has counted.
+
+        Raises:
             Draining: the server is stopping.
             Overloaded: too many requests are under way.
         """
-        if not guarded:
-            return
-        if self._authorization is not None:
-            given = request.headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._authorization):
-                raise Unauthorized("This server needs its token: 'Authorization: Bearer ...'.")
         if self.draining:
             raise Draining("The server is stopping.", retry_after_s=1.0)
         limit = self.settings.max_requests
-        if self.in_flight >= limit:
-            raise Overloaded(
-                f"{self.in_flight:,} requests are under way.", limit=limit, retry_after_s=1.0
-            )
+        if self._guarded > limit:
+            raise Overloaded(f"{limit:,} requests are under way.", limit=limit, retry_after_s=1.0)
 
-    def entered(self) -> None:
-        """Counts a request in."""
+    def entered(self, *, guarded: bool) -> None:
+        """Counts a request in; only guarded ones count towards ``max_requests``."""
         self.in_flight += 1
+        self._guarded += guarded
         IN_FLIGHT.inc()
 
-    def left(self) -> None:
+    def left(self, *, guarded: bool) -> None:
         """Counts it out."""
         self.in_flight -= 1
+        self._guarded -= guarded
         IN_FLIGHT.dec()
 
     async def carry(
@@ -145,12 +154,18 @@ class Server:
             self.engine.residents.well, key_of(loaded.bundle)
         )
 
-    async def drain(self) -> None:
-        """Refuses what is new and waits until what was accepted is answered."""
+    async def drain(self) -> float:
+        """Refuses what is new and waits until what was accepted is answered.
+
+        Returns:
+            the seconds of ``drain_s`` that are left; 0 where some was not answered in time.
+        """
         self.draining = True
-        end = asyncio.get_running_loop().time() + self.settings.drain_s
-        while self.in_flight and asyncio.get_running_loop().time() < end:
+        clock = asyncio.get_running_loop().time
+        end = clock() + self.settings.drain_s
+        while self.in_flight and clock() < end:
             await asyncio.sleep(POLL_S)
+        return max(end - clock(), 0.0)
 
     def refresh(self) -> None:
         """Begins to load what the catalog now says is active, in a thread of its own."""

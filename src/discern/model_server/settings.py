@@ -64,7 +64,10 @@ class ModelServerSettings(BaseSettings):
         default=30.0, gt=0, le=3600, description="Longest time one answer may take, seconds."
     )
     max_requests: int = Field(
-        default=1024, ge=1, le=100_000, description="Requests under way in one process."
+        default=1024,
+        ge=1,
+        le=100_000,
+        description="Requests under way in one process, probes and scrapes not counted.",
     )
     max_body_bytes: int = Field(
         default=24 * 2**20, ge=1024, le=2**30, description="Largest request body."

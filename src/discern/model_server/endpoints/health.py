@@ -38,7 +38,7 @@ async def metrics(server: Server, request: Request) -> Reply:
 
 
 ENDPOINTS: Final = (
-    Endpoint("/health/live", {"GET": live, "HEAD": live}, guarded=False),
-    Endpoint("/health/ready", {"GET": ready, "HEAD": ready}, guarded=False),
+    Endpoint("/health/live", {"GET": live, "HEAD": live}, guarded=False, asks_token=False),
+    Endpoint("/health/ready", {"GET": ready, "HEAD": ready}, guarded=False, asks_token=False),
     Endpoint("/metrics", {"GET": metrics}, guarded=False),
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from discern import __version__
 from discern.engine.residents import Loaded, key_of
 from discern.errors import DiscernError, ModelNotFound, ModelNotReady
 from discern.model_server.door import Endpoint
-from discern.model_server.exchange import Reply, Request, error_headers, json_reply
+from discern.model_server.exchange import Reply, Request, error_headers, json_reply, retry_after
 from discern.model_server.open_inference.adapters import adapter_of
 from discern.model_server.open_inference.messages import (
     HEADER_LENGTH,
@@ -38,7 +38,7 @@ async def ready(server: Server, request: Request) -> Reply:
     """``$ready_server_response``; its text calls the field ``live`` where other versions say
     ``ready``, so both are there."""
     is_ready = await server.is_ready()
-    return json_reply({"ready": is_ready, "live": is_ready}, 200 if is_ready else 503)
+    return _readiness({"ready": is_ready, "live": is_ready}, is_ready=is_ready)
 
 
 async def server_metadata(server: Server, request: Request) -> Reply:
@@ -75,7 +75,7 @@ async def model_ready(server: Server, request: Request) -> Reply:
         is_ready = await server.is_well(await named_model(server, request))
     except ModelNotReady:
         is_ready = False
-    return json_reply({"name": name, "ready": is_ready}, 200 if is_ready else 503)
+    return _readiness({"name": name, "ready": is_ready}, is_ready=is_ready)
 
 
 async def infer(server: Server, request: Request) -> Reply:
@@ -117,6 +117,13 @@ async def named_model(server: Server, request: Request) -> Loaded:
     raise ModelNotFound(f"There is no model '{wanted}' here.", field="model")
 
 
+def _readiness(value: dict[str, Any], *, is_ready: bool) -> Reply:
+    reply = json_reply(value, 200 if is_ready else 503)
+    if not is_ready:
+        reply.headers.append(retry_after())
+    return reply
+
+
 def _key(loaded: Loaded) -> tuple[str, str]:
     return key_of(loaded.bundle)
 
@@ -133,6 +140,7 @@ ENDPOINTS: Final = (
             f"{model}/ready",
             {"GET": model_ready, "HEAD": model_ready},
             guarded=False,
+            asks_token=False,
             write_error=protocol_error,
         )
         for model in _MODEL
@@ -144,10 +152,18 @@ ENDPOINTS: Final = (
     ),
     *(Endpoint(model, {"GET": model_metadata}, write_error=protocol_error) for model in _MODEL),
     Endpoint(
-        "/v2/health/live", {"GET": live, "HEAD": live}, guarded=False, write_error=protocol_error
+        "/v2/health/live",
+        {"GET": live, "HEAD": live},
+        guarded=False,
+        asks_token=False,
+        write_error=protocol_error,
     ),
     Endpoint(
-        "/v2/health/ready", {"GET": ready, "HEAD": ready}, guarded=False, write_error=protocol_error
+        "/v2/health/ready",
+        {"GET": ready, "HEAD": ready},
+        guarded=False,
+        asks_token=False,
+        write_error=protocol_error,
     ),
     Endpoint("/v2", {"GET": server_metadata}, write_error=protocol_error),
     Endpoint("/v2/", {"GET": server_metadata}, write_error=protocol_error),

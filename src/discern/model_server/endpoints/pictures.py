@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 from urllib.parse import parse_qs
 
 from discern.errors import InvalidInput
+from discern.model_server.calls import call
 from discern.model_server.door import Endpoint
 from discern.model_server.exchange import Reply, Request, json_reply
 from discern.model_server.server import Server
-from discern.vision.contract import DEFAULT_THRESHOLD, DetectionResult, TextResult
-
-T = TypeVar("T", DetectionResult, TextResult)
+from discern.vision.contract import DEFAULT_THRESHOLD, DETECTION_TASK
 
 THREADS: Final = 16
 """Callers that may be under way; the engine lets only as many compute as there are processors."""
@@ -28,45 +25,30 @@ async def detect_objects(server: Server, request: Request) -> Reply:
     threshold = _number(query.get("threshold"))
     model = query.get("model")
     image = await request.body()
-    return await _answer(
+    result = await call(
         server,
         request,
+        _pool,
         lambda left: server.engine.detect_objects(
             image, model=model, threshold=threshold, deadline_s=left
         ),
+        lambda: server.engine.residents.peek_key(DETECTION_TASK, model),
     )
+    return json_reply(result.to_dict())
 
 
 async def read_text(server: Server, request: Request) -> Reply:
     """The body is a picture; ``?model=name`` may follow the path."""
     model = _query(request, "model").get("model")
     image = await request.body()
-    return await _answer(
+    result = await call(
         server,
         request,
+        _pool,
         lambda left: server.engine.read_text(image, model=model, deadline_s=left),
+        lambda: server.engine.reader_key(model),
     )
-
-
-async def _answer(server: Server, request: Request, work: Callable[[float], T]) -> Reply:
-    result = await server.carry(
-        _steps(lambda: work(max(request.deadline - time.monotonic(), 0.0))),
-        request.receive,
-        deadline=request.deadline,
-        chars=0,
-    )
-    metrics = server.metrics.model(result.model_name, result.model_version)
-    metrics.request(ok=True, seconds=time.monotonic() - request.started)
     return json_reply(result.to_dict())
-
-
-def _steps(work: Callable[[], T]) -> Generator[Future[Any], None, T]:
-    future = _pool.submit(work)
-    try:
-        yield future
-        return future.result()
-    finally:
-        future.cancel()
 
 
 def _query(request: Request, *known: str) -> dict[str, str]:

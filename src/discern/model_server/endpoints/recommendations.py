@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from discern.errors import InvalidInput
+from discern.model_server.calls import call
 from discern.model_server.door import Endpoint
 from discern.model_server.exchange import Reply, Request, json_reply
 from discern.model_server.server import Server
-from discern.recommendations.contract import RecommendationList, check_id
+from discern.recommendations.contract import TASK, RecommendationList, check_id
 from discern.recommendations.wire import filters_from_dict, list_to_dict, request_from_dict
 
 THREADS: Final = 8
@@ -27,6 +27,7 @@ async def recommend(server: Server, request: Request) -> Reply:
     return await _answer(
         server,
         request,
+        model,
         lambda left: server.engine.recommend(wanted, model=model, deadline_s=left),
     )
 
@@ -43,6 +44,7 @@ async def similar(server: Server, request: Request) -> Reply:
     return await _answer(
         server,
         request,
+        model,
         lambda left: server.engine.similar_contents(
             content, n=n, filters=filters, model=model, deadline_s=left
         ),
@@ -50,28 +52,14 @@ async def similar(server: Server, request: Request) -> Reply:
 
 
 async def _answer(
-    server: Server, request: Request, work: Callable[[float], RecommendationList]
+    server: Server,
+    request: Request,
+    model: str | None,
+    work: Callable[[float], RecommendationList],
 ) -> Reply:
-    result = await server.carry(
-        _steps(lambda: work(max(request.deadline - time.monotonic(), 0.0))),
-        request.receive,
-        deadline=request.deadline,
-        chars=0,
-    )
-    metrics = server.metrics.model(result.model_name, result.model_version)
-    metrics.request(ok=True, seconds=time.monotonic() - request.started)
+    residents = server.engine.residents
+    result = await call(server, request, _pool, work, lambda: residents.peek_key(TASK, model))
     return json_reply(list_to_dict(result))
-
-
-def _steps(
-    work: Callable[[], RecommendationList],
-) -> Generator[Future[Any], None, RecommendationList]:
-    future = _pool.submit(work)
-    try:
-        yield future
-        return future.result()
-    finally:
-        future.cancel()
 
 
 def _object(value: Any, known: set[str] | None) -> Mapping[str, Any]:
