@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection
 from django.test import Client
 
 from discern.engine.local import LocalEngine
-from discern.errors import EngineUnreachable, ModelNotFound
+from discern.errors import DiscernError, EngineUnreachable, ModelNotFound
 from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction
 from discern.web.accounts.models import User
@@ -225,6 +225,22 @@ def test_a_list_made_ahead_answers_while_the_model_server_is_away(
     listed = [item["content_id"] for item in answer["items"]]
     assert listed == ["text-1", "text-3", "text-7", "text-9"]
     assert api.get(f"{API}/recommendations?person=nobody").status_code == 503
+
+
+@pytest.mark.parametrize("away", [ModelNotFound("none"), EngineUnreachable("away"), None])
+def test_what_was_met_more_than_a_history_ago_is_in_no_list(
+    api: Client, contents: None, shelf: ShelfEngine, away: DiscernError | None
+) -> None:
+    lists.precompute(people=[Person.objects.create(external_id="anna")])
+    services.record(interactions=[Interaction("anna", "text-0", liked=True, at=1.0)])
+    again = [Interaction("anna", "text-1", view_time=9, at=100.0 + i) for i in range(500)]
+    services.record(interactions=again)
+    shelf.failure = away
+    for query in ("", "&category=sky"):
+        items = api.get(f"{API}/recommendations?person=anna&n=12{query}").json()["items"]
+        named = {item["content_id"] for item in items}
+        assert named
+        assert not named & {"text-0", "text-1"}
 
 
 def test_before_the_first_fit_the_newest_are_listed(

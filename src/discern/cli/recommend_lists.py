@@ -10,7 +10,7 @@ import click
 
 from discern.catalog.store import Store
 from discern.cli.recommend_files import open_library
-from discern.recommendations.contract import TASK, Filters, Recommendation
+from discern.recommendations.contract import MAX_SEEN, TASK, Filters, Recommendation
 from discern.recommendations.recommender import Recommender
 
 
@@ -56,7 +56,7 @@ def for_person(
 ) -> None:
     """What PERSON would like next, and why."""
     recommender = _recommender()
-    for event in reversed(open_library().events.of_person(person)):
+    for event in reversed(open_library().events.of_person(person, MAX_SEEN)):
         recommender.add(event)
     filters = Filters(categories, tags, exclude, allow_seen=seen)
     lines = recommender.recommend(

@@ -128,12 +128,12 @@ class EventLog:
         )
         return [_event(row) for row in rows]
 
-    def of_person(self, person: str, limit: int = 1_000) -> list[Interaction]:
-        """A person's newest interactions, newest first."""
+    def of_person(self, person: str, limit: int | None = None) -> list[Interaction]:
+        """A person's interactions, newest first; at most ``limit``, or all of them."""
         rows = self._connection().execute(
             "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
             " WHERE person = ? AND kind = 'interaction' ORDER BY at DESC, number DESC LIMIT ?",
-            (person, limit),
+            (person, -1 if limit is None else limit),
         )
         return [event.interaction for event in map(_event, rows) if event.interaction]
 

@@ -22,7 +22,8 @@ from discern.recommendations.bundle import (
 )
 from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.contract import (
-    MAX_HISTORY,
+    MAX_EVENTS,
+    MAX_SEEN,
     Content,
     Filters,
     Interaction,
@@ -47,7 +48,6 @@ WORDS_FILE: Final = "words.npz"
 CONTENTS_FILE: Final = "contents.npz"
 TUNE_SECONDS: Final = 60.0
 FEWEST_TO_TUNE: Final = 50
-KEPT_EVENTS: Final = 5 * MAX_HISTORY
 REPORT_PEOPLE: Final = 1_000
 
 Report = Callable[[str], None]
@@ -167,9 +167,12 @@ class Recommender:
         exploration: float = 0.1,
     ) -> list[Recommendation]:
         """The person's list, best first. Somebody unknown gets the popular."""
+        events = self._histories.get(str(person), [])
+        met = events[-MAX_SEEN:] if len(events) > MAX_EVENTS else []
         return self.ranker.recommend(
             RecommendationRequest(
-                history=tuple(self._histories.get(str(person), ())),
+                history=tuple(events[-MAX_EVENTS:]),
+                seen=tuple({event.content for event in met}),
                 n=n,
                 filters=filters or Filters(),
                 diversity=diversity,
@@ -209,11 +212,12 @@ class Recommender:
         return "popular"
 
     def add(self, event: Interaction) -> None:
-        """Takes note of an interaction: the person's next list follows from it."""
+        """Takes note of an interaction: the person's next list follows from it. Of each person
+        the last :data:`~discern.recommendations.contract.MAX_SEEN` at least are kept."""
         events = self._histories.setdefault(event.person, [])
         events.append(event)
-        if len(events) > 2 * KEPT_EVENTS:
-            del events[:-KEPT_EVENTS]
+        if len(events) > 2 * MAX_SEEN:
+            del events[:-MAX_SEEN]
 
     def withdraw(self, person: str, content: str) -> int:
         """Takes a person's likes and dislikes of a content back, views stay; returns how many

@@ -29,6 +29,7 @@ from discern.web.recommendations.services import (
     contents_by_id,
     history_of,
     labels_by_id,
+    met_by,
     note_impression,
 )
 
@@ -71,9 +72,7 @@ def recommend(
     chosen = {"diversity": diversity, "exploration": exploration}
     chosen |= {name: float(options[name]) for name in RANKED_BY if name in options}
     model = str(options["model"]) if "model" in options else None
-    request = check_request(
-        RecommendationRequest(history=history_of(person=person), n=n, filters=filters, **chosen)
-    )
+    request = check_request(_request(person, n=n, filters=filters, **chosen))
     source = "model"
     try:
         found, arm = _ranked(request, model, arm)
@@ -109,7 +108,7 @@ def precompute(*, people: Sequence[Person] | None = None) -> int:
     wanted = Person.objects.iterator() if people is None else iter(people)
     count = 0
     for person in wanted:
-        request = RecommendationRequest(history=history_of(person=person), n=PRECOMPUTED_LENGTH)
+        request = _request(person, n=PRECOMPUTED_LENGTH)
         found = get_engine().recommend(request, deadline_s=settings.MODEL_SERVER_TIMEOUT_S)
         PrecomputedList.objects.update_or_create(
             person=person,
@@ -192,6 +191,16 @@ def _shown(
     return Shown(lines, source, found.model_name, found.model_version, arm, impression)
 
 
+def _request(person: Person | None, **wanted: Any) -> RecommendationRequest:
+    history = history_of(person=person)
+    seen = met_by(person=person, history=history)
+    return RecommendationRequest(history=history, seen=seen, **wanted)
+
+
+def _seen(request: RecommendationRequest) -> set[str]:
+    return {event.content for event in request.history}.union(request.seen)
+
+
 def _ranked(
     request: RecommendationRequest, model: str | None, arm: str
 ) -> tuple[RecommendationList, str]:
@@ -226,7 +235,7 @@ def _made_ahead(person: Person | None, request: RecommendationRequest) -> Recomm
         Recommendation(item["content"], item["score"], Reason(**item["reason"]))
         for item in row.items
     ]
-    seen = {event.content for event in request.history}
+    seen = _seen(request)
     contents = contents_by_id([item.content for item in items])
     kept = [
         item
@@ -249,7 +258,7 @@ def _beside(content: Content, request: RecommendationRequest) -> RecommendationR
 
 
 def _newest(request: RecommendationRequest) -> RecommendationList:
-    seen = {event.content for event in request.history}
+    seen = _seen(request)
     rows = Content.objects.order_by("-created_at", "-id")[:2_000]
     kept = [row for row in rows if _allowed(row, request.filters, seen)][: request.n]
     items = [

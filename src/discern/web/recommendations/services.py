@@ -264,7 +264,7 @@ def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
     if person is None:
         return ()
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, (person.pk, 2 * contract.MAX_HISTORY))
+        cursor.execute(_HISTORY, (person.pk, _HISTORY_EVENTS))
         rows = cursor.fetchall()
     name = person.external_id
     return tuple(
@@ -273,11 +273,30 @@ def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
     )
 
 
+_HISTORY_EVENTS: Final = 2 * contract.MAX_HISTORY
+
 # Written out because the ORM takes longer to compose it and to convert its rows than to read them.
 _HISTORY: Final = (
     "SELECT c.external_id, i.liked, i.disliked, i.view_time, i.created_at "
     "FROM recommend_userinteraction i JOIN recommend_content c ON c.id = i.content_id "
     "WHERE i.person_id = %s ORDER BY i.created_at DESC, i.id DESC LIMIT %s"
+)
+
+
+def met_by(*, person: Person | None, history: Sequence[contract.Interaction]) -> tuple[str, ...]:
+    """What the person met besides their ``history``, where that is cut off: the contents they met
+    last, at most :data:`~discern.recommendations.contract.MAX_SEEN`."""
+    if person is None or len(history) < _HISTORY_EVENTS:
+        return ()
+    with connection.cursor() as cursor:
+        cursor.execute(_MET, (person.pk, contract.MAX_SEEN))
+        return tuple(name for (name,) in cursor)
+
+
+_MET: Final = (
+    "SELECT c.external_id FROM recommend_content c JOIN (SELECT content_id, MAX(created_at) AS met "
+    "FROM recommend_userinteraction WHERE person_id = %s GROUP BY content_id) i "
+    "ON c.id = i.content_id ORDER BY i.met DESC, c.id DESC LIMIT %s"
 )
 
 
