@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,17 @@ import pytest
 pytest.importorskip("scipy")
 pytest.importorskip("sklearn")
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from discern.recommendations import Content, Interaction
+from discern.recommendations.catalogue import Catalogue
+from discern.recommendations.counters import Counters
 from discern.recommendations.event_log import EventLog
 from discern.recommendations.fit import fit_model
 from discern.recommendations.library import Library
-from discern.recommendations.live import REFRESHED_AT_ONCE, LiveModel
+from discern.recommendations.live import REFRESHED_AT_ONCE, LiveModel, LiveRows
+from discern.recommendations.rows import Row
 from tests.core.test_recommendations import (
     SETTINGS,
     SIZE,
@@ -24,6 +32,14 @@ from tests.core.test_recommendations import (
     _live,
     _ratings,
 )
+
+
+class NoRows:
+    """A model that has learned nothing."""
+
+    def row(self, column: int) -> Row:
+        empty = np.empty(0, dtype=np.float32)
+        return empty.astype(np.int32), empty, empty
 
 
 def settle(live: LiveModel) -> None:
@@ -107,6 +123,80 @@ def test_a_like_taken_back_leaves_the_weights_as_if_it_had_never_been(tmp_path: 
     np.testing.assert_allclose(
         _dense(before)[:, columns], _dense(never)[:, columns], rtol=2e-3, atol=2e-3
     )
+
+
+one_event = st.builds(
+    Interaction,
+    person=st.sampled_from(["p0", "p1", "late"]),
+    content=st.sampled_from(["c0", "c1", "c2"]),
+    liked=st.booleans(),
+    view_time=st.sampled_from([0.0, 5.0, 20.0, 70.0]),
+    at=st.sampled_from([4000.0, 5000.0, 6000.0]),
+) | st.builds(
+    Interaction,
+    person=st.sampled_from(["p0", "late"]),
+    content=st.sampled_from(["c0", "c1"]),
+    disliked=st.just(True),
+    at=st.sampled_from([4000.0, 5000.0, 6000.0]),
+)
+
+
+@given(
+    before=st.lists(one_event, max_size=6),
+    after=st.lists(st.lists(one_event, max_size=4), max_size=4),
+    withdrawn=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["c0", "c1"])), max_size=2),
+)
+@settings(max_examples=60, deadline=None)
+def test_live_counts_are_those_of_a_fit_whatever_the_order_of_the_events(
+    before: list[Interaction],
+    after: list[list[Interaction]],
+    withdrawn: list[tuple[int, str]],
+) -> None:
+    base = [*_interactions()[:60], *before]
+    ratings = _ratings(base)
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library(Path(folder))
+        log = library.events
+        log.append(base)
+        live = LiveModel(
+            log,
+            LiveRows(NoRows(), SIZE),
+            Counters.of(ratings, SETTINGS),
+            Catalogue(ratings.contents),
+            after=log.last_number(),
+        )
+        for place, part in enumerate(after):
+            log.append(part)
+            for turn, content in withdrawn:
+                if turn == place:
+                    log.withdraw("late", content)
+            if place % 2:
+                live.catch_up()
+        live.catch_up()
+        again = Counters.of(_ratings(list(library.interactions())), SETTINGS)
+        log.close()
+    for person in {"p0", "p1", "late"}:
+        assert live.counters.of_person(person) == again.of_person(person)
+
+
+@pytest.mark.parametrize(
+    ("events", "strength"),
+    [
+        ([{"disliked": True, "at": 5.0}, {"view_time": 20.0, "at": 6.0}], None),
+        ([{"liked": True, "at": 5000.0}, {"disliked": True, "at": 4000.0}], 1.0),
+    ],
+)
+def test_a_verdict_outweighs_a_later_view_and_an_older_verdict(
+    tmp_path: Path, events: list[dict[str, Any]], strength: float | None
+) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    ratings = _ratings(_interactions())
+    rows = LiveRows(NoRows(), SIZE)
+    live = LiveModel(log, rows, Counters.of(ratings, SETTINGS), Catalogue(ratings.contents))
+    for event in events:
+        log.append([Interaction("somebody", "c1", **event)])
+        live.catch_up()
+    assert live.counters.of_person("somebody").get(1) == strength
 
 
 def test_contents_put_by_many_at_once_are_all_kept(tmp_path: Path) -> None:

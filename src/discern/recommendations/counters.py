@@ -94,6 +94,7 @@ class Counters:
         """Sets a person's interaction with a content; a strength of 0 or less takes it out.
         Returns whether anything changed."""
         met = dict(self._people.get(person, {}))
+        strength = float(np.float32(strength))  # as a fit has it
         if strength > 0:
             if met.get(column) == strength:
                 return False
@@ -103,9 +104,9 @@ class Counters:
         self._set_person(person, met)
         return True
 
-    def strength(self, person: str, column: int) -> float:
-        """The strength that is counted, 0 for none."""
-        return self._people.get(person, {}).get(column, 0.0)
+    def of_person(self, person: str) -> dict[int, float]:
+        """What is counted of somebody: the strength by column."""
+        return dict(self._people.get(person, {}))
 
     def remove(self, person: str) -> list[int]:
         """Takes a person out; returns the contents whose columns that changes."""

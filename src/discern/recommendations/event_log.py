@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS events (
     view_time REAL NOT NULL,
     at REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS events_person ON events (person);
+CREATE INDEX IF NOT EXISTS events_pair ON events (person, content);
+DROP INDEX IF EXISTS events_person;
 """
 _INSERT: Final = (
     "INSERT OR IGNORE INTO events"
@@ -167,13 +168,13 @@ class EventLog:
                 )
         return gone
 
-    def views(self, person: str, content: str) -> list[Interaction]:
-        """What a person did with a content besides liking or disliking it."""
+    def of_pair(self, person: str, content: str, until: int) -> list[Interaction]:
+        """What a person did with a content, in the order it became known, up to a number."""
         rows = self._connection().execute(
             "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
-            " WHERE person = ? AND content = ? AND kind = 'interaction'"
-            " AND NOT (liked OR disliked)",
-            (person, content),
+            " WHERE person = ? AND content = ? AND kind = 'interaction' AND number <= ?"
+            " ORDER BY number",
+            (person, content, until),
         )
         return [event.interaction for event in map(_event, rows) if event.interaction]
 
