@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,17 @@ from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.counters import Counters
 from discern.recommendations.event_log import EventLog
 from discern.recommendations.fit import fit_model
+from discern.recommendations.following import Following
+from discern.recommendations.fresh import FreshContents
 from discern.recommendations.library import Library
 from discern.recommendations.live import REFRESHED_AT_ONCE, LiveModel, LiveRows
+from discern.recommendations.rank import Ranker
+from discern.recommendations.recommender import Fitted, fit
 from discern.recommendations.rows import Row
 from tests.core.test_recommendations import (
     SETTINGS,
     SIZE,
+    _contents,
     _dense,
     _interactions,
     _live,
@@ -123,6 +129,56 @@ def test_a_like_taken_back_leaves_the_weights_as_if_it_had_never_been(tmp_path: 
     np.testing.assert_allclose(
         _dense(before)[:, columns], _dense(never)[:, columns], rtol=2e-3, atol=2e-3
     )
+
+
+def _following(library: Library, fitted: Fitted) -> tuple[Ranker, Following]:
+    ranker = Ranker(
+        fitted.model,
+        Catalogue(fitted.model.contents),
+        fresh=FreshContents(fitted.model, fitted.words),
+    )
+    return ranker, Following(ranker, fitted, library)
+
+
+def _weights(ranker: Ranker) -> np.ndarray:
+    weights = np.zeros((SIZE, SIZE, 2))
+    for column in range(SIZE):
+        targets, long, short = ranker.rows.row(column)
+        weights[column, targets] = np.stack([long, short], axis=1)
+    return weights
+
+
+@pytest.mark.parametrize("content_weight", [0.0, 0.5])
+def test_a_server_started_after_an_erasure_has_the_weights_of_one_that_ran_through_it(
+    tmp_path: Path, content_weight: float
+) -> None:
+    library = Library(tmp_path)
+    library.put_contents(_contents())
+    library.put_interactions(_interactions())
+    met = [1, 2, 3, 5, 7, 11]
+    library.put_interactions(Interaction("ghost", f"c{i}", liked=True, at=5e5) for i in met)
+    fitted = fit(
+        library.contents(),
+        library.interactions(),
+        settings=replace(SETTINGS, content_weight=content_weight),
+        last_event=library.events.last_number(),
+    )
+    through, early = _following(library, fitted)
+    early.step()
+    library.put_interactions([Interaction("ghost", "c13", liked=True, at=6e5)])
+    library.put_interactions([Interaction("p1", "c5", liked=True, at=7e5)])
+    early.step()
+    haunted = _weights(through)
+    assert library.events.withdraw("ghost", "c7") == 1
+    assert library.events.erase("ghost") == 7
+    started, late = _following(library, fitted)
+    for _ in range(40):
+        early.step()
+        late.step()
+    assert np.array_equal(_weights(through), _weights(started))
+    changed = {int(column) for column in np.nonzero((_weights(started) != haunted).any((0, 2)))[0]}
+    assert {*met, 13} <= changed
+    assert b"ghost" not in b"".join(repr(event).encode() for event in library.events.read())
 
 
 one_event = st.builds(

@@ -2,13 +2,15 @@
 
 A model server is the fitted bundle and the events after the bundle's number; after a restart it
 reads on from the last number it had. Erasing a person deletes their events and leaves a mark
-with the digest of their id, so that every process that reads the log forgets them too; taking a
-verdict back deletes it and leaves a mark likewise.
+with the digest of their id and the contents they met, so that every process that reads the log
+forgets them too and solves those contents' columns again, also one that began after the erasure;
+taking a verdict back deletes it and leaves a mark likewise.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import threading
 import time
@@ -50,12 +52,14 @@ _INSERT: Final = (
 @dataclass(frozen=True, slots=True)
 class Event:
     """One numbered line of the log: an interaction or, with ``erased`` set, the digest of a
-    person to forget or, with ``withdrawn`` set, the person and content of a verdict taken back."""
+    person to forget, ``met`` being the contents that were theirs, or, with ``withdrawn`` set, the
+    person and content of a verdict taken back."""
 
     number: int
     interaction: Interaction | None
     erased: str | None = None
     withdrawn: tuple[str, str] | None = None
+    met: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +146,16 @@ class EventLog:
         """Deletes a person's events, leaves the mark that tells other processes, and returns how
         many there were."""
         with self._connection() as connection:
+            # Begun before the reading, so that no other process adds an event in between.
+            connection.execute("BEGIN IMMEDIATE")
+            met = connection.execute(
+                "SELECT DISTINCT content FROM events WHERE person = ? ORDER BY content", (person,)
+            ).fetchall()
             gone = connection.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
             connection.execute(
                 "INSERT INTO events (key, kind, person, content, liked, disliked, view_time, at)"
-                " VALUES (NULL, 'erased', ?, '', 0, 0, 0, 0)",
-                (digest_of(person),),
+                " VALUES (NULL, 'erased', ?, ?, 0, 0, 0, 0)",
+                (digest_of(person), json.dumps([content for (content,) in met])),
             )
         return gone
 
@@ -227,7 +236,8 @@ def _row(key: str, event: Interaction) -> tuple[object, ...]:
 def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
     number, kind, person, content, liked, disliked, view_time, at = row
     if kind == "erased":
-        return Event(number, None, erased=person)
+        # A mark of an older version names no contents.
+        return Event(number, None, erased=person, met=tuple(json.loads(content or "[]")))
     if kind == "withdrawn":
         return Event(number, None, withdrawn=(person, content))
     return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))

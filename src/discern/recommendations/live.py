@@ -145,7 +145,7 @@ class LiveModel:
     def _take(self, event: Event) -> None:
         self.position = event.number
         if event.erased is not None:
-            self._forget(event.erased)
+            self._forget(event.erased, event.met)
         elif event.withdrawn is not None:
             self._withdraw(*event.withdrawn)
         elif event.interaction is not None:
@@ -174,7 +174,12 @@ class LiveModel:
         events = self._log.of_pair(person, content, until=self.position)
         return self.counters.put(person, column, folded(events))
 
-    def _forget(self, digest: str) -> None:
+    def _forget(self, digest: str, met: tuple[str, ...]) -> None:
+        # Whoever began after the erasure counts nothing of the person, but the fitted columns do.
+        for content in met:
+            column = self._catalogue.column(content)
+            if column is not None and column < self._known:
+                self._waiting.setdefault(column)
         for person in self.counters.people():
             if digest_of(person) == digest:
                 for column in self.counters.remove(person):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from discern.recommendations.contract import (
     RecommendationRequest,
     check_contents,
 )
+from discern.recommendations.counters import Scales
 from discern.recommendations.files import read_contents, read_interactions
 from discern.recommendations.fit import fit_model
 from discern.recommendations.fresh import FreshContents, Words
@@ -281,7 +282,7 @@ def fit(
         "fit_seconds": time.perf_counter() - started,
     }
     if last_event is not None:
-        sizes["last_event"] = float(last_event)
+        sizes |= {"last_event": float(last_event), **asdict(Scales.of(ratings, settings))}
     words = Words(vocabulary, features, word_weights(features, ratings.matrix))
     return Fitted(model, words, tuple(listed), {**quality, **sizes})
 
