@@ -116,10 +116,14 @@ def test_a_like_taken_back_leaves_the_weights_as_if_it_had_never_been(tmp_path: 
     assert log.withdraw("new", "c9") == 1
     assert log.withdraw("new", "c9") == 0
     assert log.withdraw("new", "c3") == 1
+    log.append([Interaction("new", "c12", liked=True, view_time=20.0, at=9e5)])
+    before.catch_up()
+    assert log.withdraw("new", "c12") == 1
+    assert log.withdraw("new", "c12") == 0
     other = EventLog(tmp_path / "other.sqlite")
     other.append(_interactions())
     other.append(met[:3] + met[4:])
-    other.append([Interaction("new", "c3", view_time=20.0, at=9e5)])
+    other.append([Interaction("new", name, view_time=20.0, at=9e5) for name in ("c3", "c12")])
     never = _live(other, ratings, model, learned)
     settle(never)
     settle(before)

@@ -183,6 +183,17 @@ def test_a_recommender_lists_nothing_that_was_met_thousands_of_events_ago(
     wide.erase("reader")
 
 
+def test_a_like_taken_back_leaves_the_reading_that_was_told_with_it(
+    recommender: Recommender,
+) -> None:
+    recommender.add(Interaction("reader", "c1", liked=True, view_time=30.0, at=1.0))
+    recommender.add(Interaction("reader", "c1", disliked=True, at=2.0))
+    assert recommender.withdraw("reader", "c1") == 2
+    assert recommender.withdraw("reader", "c1") == 0
+    assert "c1" not in {line.content for line in recommender.recommend("reader", SIZE)}
+    assert recommender.erase("reader") == 1
+
+
 @given(history=histories, diversity=st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_the_same_request_gives_the_same_list(

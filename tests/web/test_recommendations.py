@@ -124,6 +124,20 @@ def test_a_like_taken_back_changes_nothing_any_more_and_what_was_read_stays(
     assert api.delete(f"{API}/interactions?person=anna").status_code == 400
 
 
+def test_a_like_told_with_its_reading_is_taken_back_and_the_reading_stays(
+    api: Client, contents: None
+) -> None:
+    event = {"person": "anna", "content_id": "text-1", "liked": True, "view_time": 40}
+    post(api, "interactions", interactions=[event])
+    for count in (1, 0):
+        gone = api.delete(f"{API}/interactions?person=anna&content=text-1").json()
+        assert gone == {"interactions": count}
+    left = UserInteraction.objects.get()
+    assert (left.liked, left.disliked, left.view_time) == (False, False, 40)
+    told = services.library().events.of_person("anna")
+    assert [(e.liked, e.view_time) for e in told] == [(False, 40.0)]
+
+
 def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: None) -> None:
     body = {"content_id": "text-0", "title": "Anew", "tags": ["a", "a", "b"], "available": False}
     taken = post(api, "contents", contents=[body, {"content_id": "more"}]).json()

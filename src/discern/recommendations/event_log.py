@@ -160,13 +160,19 @@ class EventLog:
         return gone
 
     def withdraw(self, person: str, content: str) -> int:
-        """Deletes a person's likes and dislikes of a content and leaves the mark that tells other
-        processes; views stay. Returns how many there were; where there are none, nothing is
-        written."""
+        """Takes a person's likes and dislikes of a content back and leaves the mark that tells
+        other processes; that it was read stays, also where one event says both. Returns how many
+        there were; where there are none, nothing is written."""
+        of_pair = (
+            " WHERE person = ? AND content = ? AND kind = 'interaction' AND (liked OR disliked)"
+        )
         with self._connection() as connection:
             gone = connection.execute(
-                "DELETE FROM events WHERE person = ? AND content = ? AND kind = 'interaction'"
-                " AND (liked OR disliked)",
+                f"DELETE FROM events{of_pair} AND view_time <= 0",  # noqa: S608
+                (person, content),
+            ).rowcount
+            gone += connection.execute(
+                f"UPDATE events SET liked = 0, disliked = 0{of_pair}",  # noqa: S608
                 (person, content),
             ).rowcount
             if gone:

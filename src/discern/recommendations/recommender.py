@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -221,11 +221,18 @@ class Recommender:
             del events[:-MAX_SEEN]
 
     def withdraw(self, person: str, content: str) -> int:
-        """Takes a person's likes and dislikes of a content back, views stay; returns how many
-        there were."""
+        """Takes a person's likes and dislikes of a content back; that it was read stays, also
+        where one event says both. Returns how many there were."""
         events = self._histories.get(str(person), [])
-        kept = [e for e in events if e.content != str(content) or not (e.liked or e.disliked)]
-        gone = len(events) - len(kept)
+        kept: list[Interaction] = []
+        gone = 0
+        for event in events:
+            if event.content != str(content) or not (event.liked or event.disliked):
+                kept.append(event)
+                continue
+            gone += 1
+            if event.view_time > 0:
+                kept.append(replace(event, liked=False, disliked=False))
         events[:] = kept
         return gone
 

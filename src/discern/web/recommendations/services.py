@@ -325,15 +325,15 @@ def forget(*, person: Person) -> int:
 
 
 def withdraw(*, person: Person, content: str) -> int:
-    """Takes the person's likes and dislikes of a content back; that they read it stays. Returns
-    how many there were, 0 the second time."""
+    """Takes the person's likes and dislikes of a content back; that they read it stays, also where
+    one interaction says both. Returns how many there were, 0 the second time."""
     wanted = stored(content)
     with transaction.atomic():
-        gone, _ = (
-            UserInteraction.objects.filter(person=person, content__external_id=wanted)
-            .filter(Q(liked=True) | Q(disliked=True))
-            .delete()
+        verdicts = UserInteraction.objects.filter(
+            Q(liked=True) | Q(disliked=True), person=person, content__external_id=wanted
         )
+        gone, _ = verdicts.filter(view_time__lte=0).delete()
+        gone += verdicts.update(liked=False, disliked=False)
         # Not after the commit: one that only half happened must be tried again as a whole.
         library().events.withdraw(person.external_id, wanted)
     return gone
