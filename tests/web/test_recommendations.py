@@ -241,6 +241,25 @@ def test_a_list_made_ahead_answers_while_the_model_server_is_away(
     assert api.get(f"{API}/recommendations?person=nobody").status_code == 503
 
 
+@pytest.mark.parametrize("change", ["withdrawn", "disliked", "deleted", "none"])
+def test_a_list_made_ahead_gives_no_reason_that_no_longer_holds(
+    api: Client, contents: None, shelf: ShelfEngine, change: str
+) -> None:
+    like(api, "anna", "text-8")
+    call_command("precompute_recommendations", verbosity=0)
+    if change == "withdrawn":
+        api.delete(f"{API}/interactions?person=anna&content=text-8")
+    elif change == "deleted":
+        api.delete(f"{API}/contents/text-8")
+    elif change == "disliked":
+        event = {"person": "anna", "content_id": "text-8", "disliked": True}
+        post(api, "interactions", interactions=[event])
+    shelf.failure = EngineUnreachable("away")
+    items = api.get(f"{API}/recommendations?person=anna&n=3").json()["items"]
+    expected = "because" if change == "none" else "popular"
+    assert {item["reason"]["kind"] for item in items} == {expected}
+
+
 @pytest.mark.parametrize("away", [ModelNotFound("none"), EngineUnreachable("away"), None])
 def test_what_was_met_more_than_a_history_ago_is_in_no_list(
     api: Client, contents: None, shelf: ShelfEngine, away: DiscernError | None

@@ -237,12 +237,27 @@ def _made_ahead(person: Person | None, request: RecommendationRequest) -> Recomm
     ]
     seen = _seen(request)
     contents = contents_by_id([item.content for item in items])
+    fond = _fond_of(request)
     kept = [
-        item
+        item if item.reason.content in fond else replace(item, reason=_without(item.reason))
         for item in items
         if item.content in contents and _allowed(contents[item.content], request.filters, seen)
     ]
     return RecommendationList(tuple(kept[: request.n]), row.model_name, row.model_version)
+
+
+def _fond_of(request: RecommendationRequest) -> set[str]:
+    """What in the history may be given as a reason: read or liked, and not disliked since."""
+    verdicts: dict[str, bool] = {}
+    for event in request.history:
+        if event.liked or event.disliked:
+            verdicts.setdefault(event.content, not event.disliked)
+    return {event.content for event in request.history if verdicts.get(event.content, True)}
+
+
+def _without(reason: Reason) -> Reason:
+    """What is left of a reason whose content the person has taken back since."""
+    return Reason("popular") if reason.kind == "because" else reason
 
 
 def _beside(content: Content, request: RecommendationRequest) -> RecommendationRequest:
