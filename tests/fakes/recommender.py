@@ -50,6 +50,8 @@ class ShelfEngine:
         model: str | None = None,
         deadline_s: float | None = None,
     ) -> RecommendationList:
+        if self.failure is not None:
+            raise self.failure
         if content not in self.shelf:
             raise NotFound(f"There is no content '{content}'.", field="content_id")
         reason = Reason("similar", content=content)

@@ -238,7 +238,47 @@ def test_a_list_made_ahead_answers_while_the_model_server_is_away(
     assert answer["source"] == "precomputed"
     listed = [item["content_id"] for item in answer["items"]]
     assert listed == ["text-1", "text-3", "text-7", "text-9"]
-    assert api.get(f"{API}/recommendations?person=nobody").status_code == 503
+    longer = api.get(f"{API}/recommendations?person=anna&n=12").json()
+    named = [item["content_id"] for item in longer["items"]]
+    assert len(set(named)) == len(named) == 10
+    nobody = api.get(f"{API}/recommendations?person=nobody&n=5&tag=odd").json()
+    assert nobody["source"] == "newest"
+    assert [item["content_id"] for item in nobody["items"]] == [
+        f"text-{i}" for i in (11, 9, 7, 5, 3)
+    ]
+
+
+def test_while_the_model_server_is_away_a_filter_outside_the_list_made_ahead_finds_the_newest(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    like(api, "anna", "text-0")
+    call_command("precompute_recommendations", verbosity=0)
+    services.put_contents(contents=[CoreContent("late", category="soil", tags=("t",))])
+    shelf.failure = EngineUnreachable("away")
+    answer = api.get(f"{API}/recommendations?person=anna&category=soil").json()
+    assert answer["source"] == "newest"
+    assert [item["content_id"] for item in answer["items"]] == ["late"]
+    beside = api.get(f"{API}/contents/text-1/similar?n=3").json()
+    assert beside["source"] == "newest"
+    assert [item["category"] for item in beside["items"]] == ["sea"] * 3
+
+
+def test_the_newest_are_filtered_however_many_newer_ones_there_are(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    newer = [CoreContent(f"n{i}", category="soil", created_at=4e9 + i) for i in range(2_100)]
+    services.put_contents(contents=[*newer, CoreContent("gone", tags=("odd",), available=False)])
+    like(api, "anna", "text-1")
+    shelf.failure = ModelNotFound("none")
+
+    def listed(query: str) -> list[str]:
+        items = api.get(f"{API}/recommendations?person=anna&n=3&{query}").json()["items"]
+        return [item["content_id"] for item in items]
+
+    assert listed("category=sea&exclude=text-11") == ["text-9", "text-7", "text-5"]
+    assert listed("tag=odd&tag=none") == ["text-11", "text-9", "text-7"]
+    assert listed("tag=od%00d") == []
+    assert listed("tag=odd&" + "&".join(f"exclude=text-{i}" for i in (11, 9, 7, 5, 3))) == []
 
 
 @pytest.mark.parametrize("change", ["withdrawn", "disliked", "deleted", "none"])

@@ -139,7 +139,8 @@ class RecommendationListSerializer(serializers.Serializer[Any]):
     model = RecommendationModelSerializer()
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field, as DRF means it
         choices=("model", "precomputed", "newest"),
-        help_text="`precomputed`: the model server is away. `newest`: nothing was fitted yet.",
+        help_text="`precomputed`: the model server is away. `newest`: so it is, and no list made "
+        "ahead has an answer; or nothing was fitted yet.",
     )
     arm = serializers.CharField(allow_blank=True)
     impression = serializers.UUIDField(allow_null=True)
