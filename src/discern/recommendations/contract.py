@@ -182,6 +182,10 @@ def check_id(value: object, *, field: str) -> str:
     text = str(value).strip()
     if not text or "\x00" in text:
         raise InvalidInput(f"'{field}' must not be blank.", field=field)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"'{field}' holds half a character.", field=field) from None
     if len(text) > MAX_ID_CHARS:
         raise TooLarge(
             f"'{field}' has {len(text):,} characters; the limit is {MAX_ID_CHARS}.",
