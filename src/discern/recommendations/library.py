@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +21,11 @@ CONTENTS_NAME = "contents.jsonl"
 EVENTS_NAME = "events.sqlite"
 LOCK_NAME = "contents.lock.sqlite"
 LOCK_SECONDS = 60.0
+
+
+def is_deleted(content: Content) -> bool:
+    """Whether that is how a site leaves a content it deleted, for the model servers to see."""
+    return replace(content, created_at=None) == Content(content.id, available=False)
 
 
 class Library:
