@@ -151,6 +151,21 @@ def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: Non
     assert not kept["text-0"].available
 
 
+def test_contents_put_again_without_a_time_keep_theirs(api: Client, contents: None) -> None:
+    before = {row.external_id: row.created_at for row in Content.objects.all()}
+    old = "2001-02-03T04:05:06Z"
+    post(api, "contents", contents=[{"content_id": "text-1", "created_at": old}])
+    again = [{"content_id": "text-0", "title": "Anew"}, {"content_id": "text-1", "title": "Anew"}]
+    assert post(api, "contents", contents=[*again, {"content_id": "new"}]).json()["replaced"] == 2
+    after = {row.external_id: row for row in Content.objects.all()}
+    assert after["text-0"].created_at == before["text-0"]
+    assert after["text-1"].created_at == datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    assert {after[name].title for name in ("text-0", "text-1")} == {"Anew"}
+    assert after["new"].created_at > max(before.values())
+    kept = {row.id: row for row in services.library().contents()}
+    assert kept["text-1"].created_at == after["text-1"].created_at.timestamp()
+
+
 def test_duplicate_unknown_and_late_interactions_are_counted_never_an_error(
     api: Client, contents: None
 ) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from itertools import islice
@@ -21,6 +21,12 @@ CONTENTS_NAME = "contents.jsonl"
 EVENTS_NAME = "events.sqlite"
 LOCK_NAME = "contents.lock.sqlite"
 LOCK_SECONDS = 60.0
+
+
+def _timed(content: Content, known: Mapping[str, Content]) -> Content:
+    if content.created_at is not None or content.id not in known:
+        return content
+    return replace(content, created_at=known[content.id].created_at)
 
 
 def is_deleted(content: Content) -> bool:
@@ -47,8 +53,8 @@ class Library:
 
     def put_contents(self, contents: Iterable[Content]) -> tuple[int, int]:
         """Adds contents or replaces those with the same id, all or none; returns how many were
-        added and how many replaced. One call at a time over all threads and processes: each one
-        reads what the one before it wrote.
+        added and how many replaced. One without a time keeps the time it had. One call at a time
+        over all threads and processes: each one reads what the one before it wrote.
 
         Raises:
             InvalidInput, TooLarge: a bad id, or a text that holds half a character.
@@ -57,7 +63,7 @@ class Library:
         with self._alone():
             known = {content.id: content for content in self.contents()}
             before = len(known)
-            known.update((content.id, content) for content in given)
+            known.update((content.id, _timed(content, known)) for content in given)
             self._write(known.values())
         added = len(known) - before
         return added, len(given) - added

@@ -72,23 +72,33 @@ def check_batch(items: Sequence[object], *, field: str) -> None:
 
 
 def put_contents(*, contents: Sequence[contract.Content], mirror: bool = True) -> Taken:
-    """Adds contents, or replaces those with the same id, all or none. Without ``mirror`` model
-    servers are not told: they know."""
+    """Adds contents, or replaces those with the same id, all or none. One without a time is new
+    now, or keeps the time it had. Without ``mirror`` model servers are not told: they know."""
     latest = {content.id: content for content in contents}
     with transaction.atomic():
         known = set(
             Content.objects.filter(external_id__in=latest).values_list("external_id", flat=True)
         )
-        Content.objects.bulk_create(
-            [_content_row(content) for content in latest.values()],
-            update_conflicts=True,
-            unique_fields=["external_id"],
-            update_fields=["title", "text", "category", "tags", "created_at", "available"],
-            batch_size=500,
-        )
+        timed = [content for content in latest.values() if content.created_at is not None]
+        timeless = [content for content in latest.values() if content.created_at is None]
+        _put(timed, [*_REPLACED, "created_at"])
+        _put(timeless, _REPLACED)
         if mirror:
             transaction.on_commit(lambda: _mirror_contents(list(latest.values())), robust=True)
     return Taken(added=len(latest) - len(known), replaced=len(known))
+
+
+def _put(contents: Sequence[contract.Content], replaced: Sequence[str]) -> None:
+    Content.objects.bulk_create(
+        [_content_row(content) for content in contents],
+        update_conflicts=True,
+        unique_fields=["external_id"],
+        update_fields=replaced,
+        batch_size=500,
+    )
+
+
+_REPLACED: Final = ("title", "text", "category", "tags", "available")
 
 
 def delete_content(*, external_id: str) -> None:
