@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,21 @@ def test_a_row_that_ends_early_is_no_like(tmp_path: Path) -> None:
     ]
     only = written(tmp_path / "likes.csv", "user_id,content_id\nbob,c1\n")
     assert list(read_interactions(only)) == [Interaction("bob", "c1", liked=True)]
+
+
+def test_liked_and_disliked_at_once_is_refused() -> None:
+    row = {"user_id": "a", "content_id": "b", "liked": "1", "disliked": "1"}
+    with pytest.raises(InvalidInput, match="row 1 is both"):
+        parse_interaction(row, where="row 1")
+
+
+def test_what_lies_ahead_is_stored_as_of_now_and_known_when_told_again(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    event = Interaction("a", "b", liked=True, at=4e9)
+    assert library.put_interactions([event]).accepted == 1
+    assert library.put_interactions([event]).duplicates == 1
+    (stored,) = library.interactions()
+    assert stored.at <= time.time()
 
 
 def test_a_content_whose_row_ends_early_is_available(tmp_path: Path) -> None:

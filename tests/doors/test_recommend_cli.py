@@ -154,6 +154,11 @@ def test_a_list_follows_from_what_was_imported_and_says_read_where_nothing_was_l
     assert "because you read Sea story 3" in run("for", "reader").stdout
     filtered = json.loads(run("for", "u0", "--category", "Sky", "--json").stdout)
     assert {int(line["content"][1:]) % 3 for line in filtered} == {1}
+    gone = write(fitted / "gone.csv", [{**contents()[30], "available": "0"}])
+    run("import", "--contents", gone)
+    for options, expected in (((), False), (("--unavailable",), True)):
+        lines = json.loads(run("for", "nobody", "-n", "60", *options, "--json").stdout)
+        assert ("c30" in {line["content"] for line in lines}) is expected
     assert json.loads(run("similar", "c3", "-n", "3", "--json").stdout)[0]["reason"]["content"]
 
 

@@ -166,6 +166,41 @@ def test_contents_put_again_without_a_time_keep_theirs(api: Client, contents: No
     assert kept["text-1"].created_at == after["text-1"].created_at.timestamp()
 
 
+def test_what_lies_ahead_happens_now_and_is_known_when_told_again(
+    api: Client, contents: None
+) -> None:
+    event = {
+        "person": "anna",
+        "content_id": "text-1",
+        "liked": True,
+        "created_at": "2999-01-01T00:00:00Z",
+    }
+    added = [post(api, "interactions", interactions=[event]).json()["added"] for _ in range(2)]
+    assert added == [1, 0]
+    stored = UserInteraction.objects.get().created_at
+    assert stored <= datetime.now(UTC)
+    (told,) = services.library().events.of_person("anna")
+    assert told.at == pytest.approx(stored.timestamp(), abs=1e-3)
+
+
+def test_liked_and_disliked_at_once_is_refused(api: Client, contents: None) -> None:
+    event = {"person": "anna", "content_id": "text-1", "liked": True, "disliked": True}
+    answer = post(api, "interactions", interactions=[event])
+    assert (answer.status_code, answer.json()["field"]) == (400, "disliked")
+
+
+@pytest.mark.parametrize("name", ["seen", "unavailable"])
+def test_a_flag_that_is_neither_true_nor_false_is_refused(
+    api: Client, contents: None, shelf: ShelfEngine, name: str
+) -> None:
+    for path in ("recommendations?person=anna", "contents/text-1/similar?n=3"):
+        answer = api.get(f"{API}/{path}&{name}=maybe")
+        assert (answer.status_code, answer.json()["field"]) == (400, name)
+    assert api.get(f"{API}/recommendations?person=anna&{name}=true").status_code == 200
+    asked = shelf.requests[-1].filters
+    assert (asked.allow_seen, asked.allow_unavailable) == (name == "seen", name == "unavailable")
+
+
 def test_duplicate_unknown_and_late_interactions_are_counted_never_an_error(
     api: Client, contents: None
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from discern.errors import InvalidInput, TooLarge
@@ -69,6 +69,12 @@ class Interaction:
     disliked: bool = False
     view_time: float = 0.0
     at: float = 0.0
+
+
+def no_later_than(now: float, event: Interaction) -> Interaction:
+    """The interaction as it is stored: what would lie ahead happens ``now``, as a clock that is
+    fast would otherwise keep the newest place in a history for itself."""
+    return event if event.at <= now else replace(event, at=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from discern.errors import TooLarge
-from discern.recommendations.contract import Interaction, check_id
+from discern.recommendations.contract import Interaction, check_id, no_later_than
 
 MAX_EVENTS_A_CALL: Final = 10_000
 LATE_SECONDS: Final = 3600.0
@@ -99,7 +99,7 @@ class EventLog:
         self, interactions: Iterable[Interaction], *, keys: Iterable[str] | None = None
     ) -> Accepted:
         """Adds interactions, all or none. An event whose key (or, without ``keys``, whose whole
-        content) is in the log already is not added again.
+        content) is in the log already is not added again. One in the future is stored as of now.
 
         Raises:
             InvalidInput: an id is blank or too long.
@@ -113,8 +113,11 @@ class EventLog:
                 limit=MAX_EVENTS_A_CALL,
             )
         named = list(keys) if keys is not None else [_key(event) for event in events]
-        rows = [_row(key, event) for key, event in zip(named, events, strict=True)]
         now = time.time()
+        # The keys are of the events as told: told again, they are known.
+        rows = [
+            _row(key, no_later_than(now, event)) for key, event in zip(named, events, strict=True)
+        ]
         late = 0
         with self._connection() as connection:
             before = connection.total_changes

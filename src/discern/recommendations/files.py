@@ -75,13 +75,18 @@ def parse_content(row: Row, *, where: str) -> Content:
 
 
 def parse_interaction(row: Row, *, where: str) -> Interaction:
-    """One interaction from a row of plain values; ``where`` names the row in errors."""
+    """One interaction from a row of plain values; ``where`` names the row in errors. Both liked and
+    disliked is refused: nobody knows which of the two was meant."""
     told = any(name in row for name in VERDICT_NAMES)
+    liked = _flag(row.get("liked"), "liked", where) if told else True
+    disliked = _flag(row.get("disliked"), "disliked", where)
+    if liked and disliked:
+        raise InvalidInput(f"{where} is both liked and disliked.", field="disliked")
     return Interaction(
         person=check_id(_pick(row, PERSON_NAMES, where), field=f"user_id in {where}"),
         content=check_id(_pick(row, INTERACTED_NAMES, where), field=f"content_id in {where}"),
-        liked=_flag(row.get("liked"), "liked", where) if told else True,
-        disliked=_flag(row.get("disliked"), "disliked", where),
+        liked=liked,
+        disliked=disliked,
         view_time=_seconds(row.get("view_time"), where),
         at=_optional_time(row, where) or 0.0,
     )

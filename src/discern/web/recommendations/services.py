@@ -230,8 +230,12 @@ def record(
     mirror: bool = True,
 ) -> Taken:
     """Stores interactions. Those with a known key (or, without ``keys``, the same in everything)
-    change nothing; out of order is fine. ``impression`` names the list they came from. Without
-    ``mirror`` model servers are not told: they know."""
+    change nothing; out of order is fine, and one in the future happens now. ``impression`` names
+    the list they came from. Without ``mirror`` model servers are not told: they know.
+
+    Raises:
+        InvalidInput: a time outside the years 1 to 9999.
+    """
     named = list(keys) if keys is not None else [_key(event) for event in interactions]
     named_contents = {event.content for event in interactions}
     contents = {
@@ -243,6 +247,7 @@ def record(
         for key, event in zip(named, interactions, strict=True)
         if event.content in contents
     ]
+    now = timezone.now().timestamp()
     with transaction.atomic():
         people = _people([event.person for _, event in known])
         keys_there = set(
@@ -250,7 +255,7 @@ def record(
                 "key", flat=True
             )
         )
-        fresh = {key: event for key, event in known if key not in keys_there}
+        fresh = {key: _as_of(now, event) for key, event in known if key not in keys_there}
         UserInteraction.objects.bulk_create(
             [_row(key, event, people, contents) for key, event in fresh.items()],
             ignore_conflicts=True,
@@ -260,13 +265,17 @@ def record(
             _note_outcome(impression, list(fresh.values()))
         if mirror:
             transaction.on_commit(lambda: _mirror(fresh), robust=True)
-    hour_ago = timezone.now().timestamp() - 3600
     return Taken(
         added=len(fresh),
         duplicates=len(known) - len(fresh),
         unknown=len(named) - len(known),
-        late=sum(0 < event.at < hour_ago for event in fresh.values()),
+        late=sum(0 < event.at < now - 3600 for event in fresh.values()),
     )
+
+
+def _as_of(now: float, event: contract.Interaction) -> contract.Interaction:
+    moment(event.at)
+    return contract.no_later_than(now, event)
 
 
 def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
