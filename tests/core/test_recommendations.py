@@ -136,6 +136,64 @@ def test_no_filter_ever_leaks_and_no_line_comes_twice(
         assert allowed.allow_seen or content.id not in seen
 
 
+WIDE = 320
+
+
+@pytest.fixture(scope="module")
+def wide() -> Recommender:
+    recommender = Recommender.fit(_contents(WIDE), _interactions(), settings=SETTINGS)
+    recommender.add_contents([Content(f"new{i}", text=f"sea words{i % 7}") for i in range(20)])
+    return recommender
+
+
+@given(
+    order=st.permutations(range(WIDE)),
+    count=st.integers(201, 300),
+    told=st.integers(0, 300),
+    n=st.integers(1, 120),
+    exploration=st.sampled_from([0.0, 0.1, 1.0]),
+)
+@settings(max_examples=30, deadline=None)
+def test_what_was_met_before_the_newest_200_is_not_listed_either(
+    wide: Recommender, order: list[int], count: int, told: int, n: int, exploration: float
+) -> None:
+    met = [f"c{i}" for i in order[:count]] + ["new1", "new2"]
+    history = tuple(Interaction("x", name, liked=True, at=9.0 - i) for i, name in enumerate(met))
+    request = RecommendationRequest(
+        history=history[:told], seen=tuple(met), n=n, exploration=exploration
+    )
+    found = wide.ranker.recommend(request)
+    assert not {line.content for line in found} & set(met)
+    if told >= count:
+        alone = RecommendationRequest(history=history[:told], n=n, exploration=0.0)
+        listed = {line.content for line in wide.ranker.recommend(alone)}
+        assert not listed & set(met[:told])
+
+
+def test_a_recommender_lists_nothing_that_was_met_thousands_of_events_ago(
+    wide: Recommender,
+) -> None:
+    for i in range(300):
+        wide.add(Interaction("reader", f"c{i}", liked=True, at=float(i)))
+    for again in range(2_500):
+        wide.add(Interaction("reader", f"c{again % 3}", view_time=1.0, at=1000.0 + again))
+    listed = {line.content for line in wide.recommend("reader", 100)}
+    assert listed
+    assert not listed & {f"c{i}" for i in range(300)}
+    wide.erase("reader")
+
+
+def test_a_like_taken_back_leaves_the_reading_that_was_told_with_it(
+    recommender: Recommender,
+) -> None:
+    recommender.add(Interaction("reader", "c1", liked=True, view_time=30.0, at=1.0))
+    recommender.add(Interaction("reader", "c1", disliked=True, at=2.0))
+    assert recommender.withdraw("reader", "c1") == 2
+    assert recommender.withdraw("reader", "c1") == 0
+    assert "c1" not in {line.content for line in recommender.recommend("reader", SIZE)}
+    assert recommender.erase("reader") == 1
+
+
 @given(history=histories, diversity=st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_the_same_request_gives_the_same_list(
@@ -243,6 +301,7 @@ def test_somebody_unknown_gets_the_popular(recommender: Recommender) -> None:
         ({"diversity": 1.5}, InvalidInput, "diversity"),
         ({"exploration": float("nan")}, InvalidInput, "exploration"),
         ({"filters": Filters(exclude=("x",) * 10_001)}, TooLarge, "exclude"),
+        ({"seen": ("x",) * 20_001}, TooLarge, "seen"),
     ],
 )
 def test_requests_outside_the_limits_name_field(

@@ -17,6 +17,8 @@ pytest.importorskip("sklearn")
 
 from discern.cli import cli
 from discern.errors import DiscernError
+from discern.recommendations.contract import Content
+from discern.recommendations.library import Library
 
 CATEGORIES = ("Sea", "Sky", "Wood")
 FIGURES = {"recall@10", "recall@20", "recall@50", "ndcg@10", "ndcg@20", "ndcg@100"}
@@ -115,6 +117,20 @@ def test_what_is_exported_is_known_already_when_it_comes_back(home: Path, ending
     assert "0 added, 360 known already" in again
 
 
+def test_an_export_holds_all_that_a_person_did_and_nothing_that_was_deleted(home: Path) -> None:
+    many = [
+        {"user_id": "x", "content_id": f"c{i % 60}", "view_time": "1", "created_at": str(i)}
+        for i in range(1, 1_201)
+    ]
+    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", many)
+    run("import", "--contents", listed, "--interactions", events)
+    assert len(run("export", "--person", "x", "-").stdout.splitlines()) == 1_200
+    Library(home / "home" / "recommendations").put_contents([Content("c7", available=False)])
+    left = [json.loads(line) for line in run("export", "--contents", "-").stdout.splitlines()]
+    assert len(left) == 59
+    assert "c7" not in {row["content_id"] for row in left}
+
+
 def test_an_export_to_a_folder_that_is_not_there_says_so(home: Path) -> None:
     result = CliRunner().invoke(
         cli, ["recommend", "export", "--contents", str(home / "nowhere" / "out.csv")]
@@ -138,6 +154,11 @@ def test_a_list_follows_from_what_was_imported_and_says_read_where_nothing_was_l
     assert "because you read Sea story 3" in run("for", "reader").stdout
     filtered = json.loads(run("for", "u0", "--category", "Sky", "--json").stdout)
     assert {int(line["content"][1:]) % 3 for line in filtered} == {1}
+    gone = write(fitted / "gone.csv", [{**contents()[30], "available": "0"}])
+    run("import", "--contents", gone)
+    for options, expected in (((), False), (("--unavailable",), True)):
+        lines = json.loads(run("for", "nobody", "-n", "60", *options, "--json").stdout)
+        assert ("c30" in {line["content"] for line in lines}) is expected
     assert json.loads(run("similar", "c3", "-n", "3", "--json").stdout)[0]["reason"]["content"]
 
 

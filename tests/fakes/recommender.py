@@ -34,7 +34,7 @@ class ShelfEngine:
         if model is not None and model not in self.models:
             raise ModelNotFound(f"There is no model '{model}'.", field="model")
         shelf = self.shelf if model is None else self.models[model]
-        seen = {event.content for event in request.history}
+        seen = {event.content for event in request.history}.union(request.seen)
         liked = next((event.content for event in request.history if event.liked), None)
         reason = Reason("because", content=liked) if liked else Reason("popular")
         kept = [name for name in shelf if name not in seen][: request.n]
@@ -50,6 +50,8 @@ class ShelfEngine:
         model: str | None = None,
         deadline_s: float | None = None,
     ) -> RecommendationList:
+        if self.failure is not None:
+            raise self.failure
         if content not in self.shelf:
             raise NotFound(f"There is no content '{content}'.", field="content_id")
         reason = Reason("similar", content=content)

@@ -17,7 +17,7 @@ from django.db import IntegrityError, connection
 from django.test import Client
 
 from discern.engine.local import LocalEngine
-from discern.errors import EngineUnreachable, ModelNotFound
+from discern.errors import DiscernError, EngineUnreachable, ModelNotFound
 from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction
 from discern.web.accounts.models import User
@@ -124,6 +124,20 @@ def test_a_like_taken_back_changes_nothing_any_more_and_what_was_read_stays(
     assert api.delete(f"{API}/interactions?person=anna").status_code == 400
 
 
+def test_a_like_told_with_its_reading_is_taken_back_and_the_reading_stays(
+    api: Client, contents: None
+) -> None:
+    event = {"person": "anna", "content_id": "text-1", "liked": True, "view_time": 40}
+    post(api, "interactions", interactions=[event])
+    for count in (1, 0):
+        gone = api.delete(f"{API}/interactions?person=anna&content=text-1").json()
+        assert gone == {"interactions": count}
+    left = UserInteraction.objects.get()
+    assert (left.liked, left.disliked, left.view_time) == (False, False, 40)
+    told = services.library().events.of_person("anna")
+    assert [(e.liked, e.view_time) for e in told] == [(False, 40.0)]
+
+
 def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: None) -> None:
     body = {"content_id": "text-0", "title": "Anew", "tags": ["a", "a", "b"], "available": False}
     taken = post(api, "contents", contents=[body, {"content_id": "more"}]).json()
@@ -135,6 +149,56 @@ def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: Non
     assert api.get(f"{API}/contents/text-0").status_code == 404
     kept = {content.id: content for content in services.library().contents()}
     assert not kept["text-0"].available
+
+
+def test_contents_put_again_without_a_time_keep_theirs(api: Client, contents: None) -> None:
+    before = {row.external_id: row.created_at for row in Content.objects.all()}
+    old = "2001-02-03T04:05:06Z"
+    post(api, "contents", contents=[{"content_id": "text-1", "created_at": old}])
+    again = [{"content_id": "text-0", "title": "Anew"}, {"content_id": "text-1", "title": "Anew"}]
+    assert post(api, "contents", contents=[*again, {"content_id": "new"}]).json()["replaced"] == 2
+    after = {row.external_id: row for row in Content.objects.all()}
+    assert after["text-0"].created_at == before["text-0"]
+    assert after["text-1"].created_at == datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    assert {after[name].title for name in ("text-0", "text-1")} == {"Anew"}
+    assert after["new"].created_at > max(before.values())
+    kept = {row.id: row for row in services.library().contents()}
+    assert kept["text-1"].created_at == after["text-1"].created_at.timestamp()
+
+
+def test_what_lies_ahead_happens_now_and_is_known_when_told_again(
+    api: Client, contents: None
+) -> None:
+    event = {
+        "person": "anna",
+        "content_id": "text-1",
+        "liked": True,
+        "created_at": "2999-01-01T00:00:00Z",
+    }
+    added = [post(api, "interactions", interactions=[event]).json()["added"] for _ in range(2)]
+    assert added == [1, 0]
+    stored = UserInteraction.objects.get().created_at
+    assert stored <= datetime.now(UTC)
+    (told,) = services.library().events.of_person("anna")
+    assert told.at == pytest.approx(stored.timestamp(), abs=1e-3)
+
+
+def test_liked_and_disliked_at_once_is_refused(api: Client, contents: None) -> None:
+    event = {"person": "anna", "content_id": "text-1", "liked": True, "disliked": True}
+    answer = post(api, "interactions", interactions=[event])
+    assert (answer.status_code, answer.json()["field"]) == (400, "disliked")
+
+
+@pytest.mark.parametrize("name", ["seen", "unavailable"])
+def test_a_flag_that_is_neither_true_nor_false_is_refused(
+    api: Client, contents: None, shelf: ShelfEngine, name: str
+) -> None:
+    for path in ("recommendations?person=anna", "contents/text-1/similar?n=3"):
+        answer = api.get(f"{API}/{path}&{name}=maybe")
+        assert (answer.status_code, answer.json()["field"]) == (400, name)
+    assert api.get(f"{API}/recommendations?person=anna&{name}=true").status_code == 200
+    asked = shelf.requests[-1].filters
+    assert (asked.allow_seen, asked.allow_unavailable) == (name == "seen", name == "unavailable")
 
 
 def test_duplicate_unknown_and_late_interactions_are_counted_never_an_error(
@@ -224,7 +288,82 @@ def test_a_list_made_ahead_answers_while_the_model_server_is_away(
     assert answer["source"] == "precomputed"
     listed = [item["content_id"] for item in answer["items"]]
     assert listed == ["text-1", "text-3", "text-7", "text-9"]
-    assert api.get(f"{API}/recommendations?person=nobody").status_code == 503
+    longer = api.get(f"{API}/recommendations?person=anna&n=12").json()
+    named = [item["content_id"] for item in longer["items"]]
+    assert len(set(named)) == len(named) == 10
+    nobody = api.get(f"{API}/recommendations?person=nobody&n=5&tag=odd").json()
+    assert nobody["source"] == "newest"
+    assert [item["content_id"] for item in nobody["items"]] == [
+        f"text-{i}" for i in (11, 9, 7, 5, 3)
+    ]
+
+
+def test_while_the_model_server_is_away_a_filter_outside_the_list_made_ahead_finds_the_newest(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    like(api, "anna", "text-0")
+    call_command("precompute_recommendations", verbosity=0)
+    services.put_contents(contents=[CoreContent("late", category="soil", tags=("t",))])
+    shelf.failure = EngineUnreachable("away")
+    answer = api.get(f"{API}/recommendations?person=anna&category=soil").json()
+    assert answer["source"] == "newest"
+    assert [item["content_id"] for item in answer["items"]] == ["late"]
+    beside = api.get(f"{API}/contents/text-1/similar?n=3").json()
+    assert beside["source"] == "newest"
+    assert [item["category"] for item in beside["items"]] == ["sea"] * 3
+
+
+def test_the_newest_are_filtered_however_many_newer_ones_there_are(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    newer = [CoreContent(f"n{i}", category="soil", created_at=4e9 + i) for i in range(2_100)]
+    services.put_contents(contents=[*newer, CoreContent("gone", tags=("odd",), available=False)])
+    like(api, "anna", "text-1")
+    shelf.failure = ModelNotFound("none")
+
+    def listed(query: str) -> list[str]:
+        items = api.get(f"{API}/recommendations?person=anna&n=3&{query}").json()["items"]
+        return [item["content_id"] for item in items]
+
+    assert listed("category=sea&exclude=text-11") == ["text-9", "text-7", "text-5"]
+    assert listed("tag=odd&tag=none") == ["text-11", "text-9", "text-7"]
+    assert listed("tag=od%00d") == []
+    assert listed("tag=odd&" + "&".join(f"exclude=text-{i}" for i in (11, 9, 7, 5, 3))) == []
+
+
+@pytest.mark.parametrize("change", ["withdrawn", "disliked", "deleted", "none"])
+def test_a_list_made_ahead_gives_no_reason_that_no_longer_holds(
+    api: Client, contents: None, shelf: ShelfEngine, change: str
+) -> None:
+    like(api, "anna", "text-8")
+    call_command("precompute_recommendations", verbosity=0)
+    if change == "withdrawn":
+        api.delete(f"{API}/interactions?person=anna&content=text-8")
+    elif change == "deleted":
+        api.delete(f"{API}/contents/text-8")
+    elif change == "disliked":
+        event = {"person": "anna", "content_id": "text-8", "disliked": True}
+        post(api, "interactions", interactions=[event])
+    shelf.failure = EngineUnreachable("away")
+    items = api.get(f"{API}/recommendations?person=anna&n=3").json()["items"]
+    expected = "because" if change == "none" else "popular"
+    assert {item["reason"]["kind"] for item in items} == {expected}
+
+
+@pytest.mark.parametrize("away", [ModelNotFound("none"), EngineUnreachable("away"), None])
+def test_what_was_met_more_than_a_history_ago_is_in_no_list(
+    api: Client, contents: None, shelf: ShelfEngine, away: DiscernError | None
+) -> None:
+    lists.precompute(people=[Person.objects.create(external_id="anna")])
+    services.record(interactions=[Interaction("anna", "text-0", liked=True, at=1.0)])
+    again = [Interaction("anna", "text-1", view_time=9, at=100.0 + i) for i in range(500)]
+    services.record(interactions=again)
+    shelf.failure = away
+    for query in ("", "&category=sky"):
+        items = api.get(f"{API}/recommendations?person=anna&n=12{query}").json()["items"]
+        named = {item["content_id"] for item in items}
+        assert named
+        assert not named & {"text-0", "text-1"}
 
 
 def test_before_the_first_fit_the_newest_are_listed(

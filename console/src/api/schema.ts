@@ -845,7 +845,10 @@ export interface components {
             content_id: string;
             /** @default false */
             liked?: boolean;
-            /** @default false */
+            /**
+             * @description Not together with `liked`.
+             * @default false
+             */
             disliked?: boolean;
             /**
              * Format: double
@@ -855,7 +858,7 @@ export interface components {
             view_time?: number;
             /**
              * Format: date-time
-             * @description Now if left out.
+             * @description Now if left out or ahead.
              */
             created_at?: string;
             /** @description Sent twice, it counts once. */
@@ -1030,7 +1033,7 @@ export interface components {
             items: components["schemas"]["RecommendationLine"][];
             model: components["schemas"]["RecommendationModel"];
             /**
-             * @description `precomputed`: the model server is away. `newest`: nothing was fitted yet.
+             * @description `precomputed`: the model server is away. `newest`: so it is, and no list made ahead has an answer; or nothing was fitted yet.
              *
              *     * `model` - model
              *     * `precomputed` - precomputed
@@ -2303,6 +2306,8 @@ export interface operations {
                 seen?: boolean;
                 /** @description Only contents with one of these tags. */
                 tag?: string[];
+                /** @description Also what cannot be had at the moment. */
+                unavailable?: boolean;
             };
             header?: never;
             path: {
@@ -3287,6 +3292,8 @@ export interface operations {
                 seen?: boolean;
                 /** @description Only contents with one of these tags. */
                 tag?: string[];
+                /** @description Also what cannot be had at the moment. */
+                unavailable?: boolean;
             };
             header?: never;
             path?: never;

@@ -21,7 +21,7 @@ from discern.cli.tables import check_folder
 from discern.errors import InvalidInput, MissingExtra
 from discern.recommendations.contract import Interaction
 from discern.recommendations.files import read_contents, read_interactions
-from discern.recommendations.library import Library
+from discern.recommendations.library import Library, is_deleted
 
 FILE = click.Path(path_type=Path)
 
@@ -87,7 +87,9 @@ def export_files(contents: bool, interactions: bool, person: str | None, output:
         check_folder(output)
     library = open_library()
     if contents:
-        rows: Iterable[dict[str, Any]] = (asdict(content) for content in library.contents())
+        rows: Iterable[dict[str, Any]] = (
+            asdict(content) for content in library.contents() if not is_deleted(content)
+        )
     elif person is not None:
         rows = (asdict(event) for event in library.events.of_person(person))
     else:

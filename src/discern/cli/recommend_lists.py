@@ -10,7 +10,7 @@ import click
 
 from discern.catalog.store import Store
 from discern.cli.recommend_files import open_library
-from discern.recommendations.contract import TASK, Filters, Recommendation
+from discern.recommendations.contract import MAX_SEEN, TASK, Filters, Recommendation
 from discern.recommendations.recommender import Recommender
 
 
@@ -28,6 +28,7 @@ def _recommender() -> Recommender:
 @click.option("--tag", "tags", multiple=True, help="Only contents with this tag.")
 @click.option("--exclude", multiple=True, help="Never this content.")
 @click.option("--seen", is_flag=True, help="Also what the person has met already.")
+@click.option("--unavailable", is_flag=True, help="Also what cannot be had at the moment.")
 @click.option(
     "--diversity",
     type=click.FloatRange(0, 1),
@@ -50,15 +51,16 @@ def for_person(
     tags: tuple[str, ...],
     exclude: tuple[str, ...],
     seen: bool,
+    unavailable: bool,
     diversity: float,
     exploration: float,
     as_json: bool,
 ) -> None:
     """What PERSON would like next, and why."""
     recommender = _recommender()
-    for event in reversed(open_library().events.of_person(person)):
+    for event in reversed(open_library().events.of_person(person, MAX_SEEN)):
         recommender.add(event)
-    filters = Filters(categories, tags, exclude, allow_seen=seen)
+    filters = Filters(categories, tags, exclude, allow_seen=seen, allow_unavailable=unavailable)
     lines = recommender.recommend(
         person, count, filters=filters, diversity=diversity, exploration=exploration
     )

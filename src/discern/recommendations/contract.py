@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from discern.errors import InvalidInput, TooLarge
@@ -29,6 +29,9 @@ MAX_HISTORY: Final = 200
 
 MAX_EVENTS: Final = 2_000
 """The most events one request's history may hold."""
+
+MAX_SEEN: Final = 20_000
+"""How many of the contents a person met last are kept out of their lists."""
 
 MAX_EXCLUDED: Final = 10_000
 """The most ids one request may exclude."""
@@ -66,6 +69,12 @@ class Interaction:
     disliked: bool = False
     view_time: float = 0.0
     at: float = 0.0
+
+
+def no_later_than(now: float, event: Interaction) -> Interaction:
+    """The interaction as it is stored: what would lie ahead happens ``now``, as a clock that is
+    fast would otherwise keep the newest place in a history for itself."""
+    return event if event.at <= now else replace(event, at=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +128,10 @@ class RecommendationList:
 class RecommendationRequest:
     """Asks for a list for someone with this history, newest or oldest first alike.
 
-    ``diversity`` runs from 0 (the likeliest only) to 1 (as unlike one another as can be);
-    ``exploration`` is the share of the list kept for contents too new to be known; ``now`` ages
-    the history (its newest event if None).
+    ``seen`` names what the person met besides the history, up to :data:`MAX_SEEN` contents: it
+    shapes nothing, but is not listed either. ``diversity`` runs from 0 (the likeliest only) to 1
+    (as unlike one another as can be); ``exploration`` is the share of the list kept for contents
+    too new to be known; ``now`` ages the history (its newest event if None).
     """
 
     history: tuple[Interaction, ...] = ()
@@ -130,6 +140,7 @@ class RecommendationRequest:
     diversity: float = 0.0
     exploration: float = 0.1
     now: float | None = None
+    seen: tuple[str, ...] = ()
 
 
 def check_request(request: RecommendationRequest) -> RecommendationRequest:
@@ -137,7 +148,7 @@ def check_request(request: RecommendationRequest) -> RecommendationRequest:
 
     Raises:
         InvalidInput: a number outside its range.
-        TooLarge: too long a list, or too many ids excluded.
+        TooLarge: too long a list or history, or too many ids seen or excluded.
     """
     check_count(request.n)
     for name, value in (("diversity", request.diversity), ("exploration", request.exploration)):
@@ -149,13 +160,16 @@ def check_request(request: RecommendationRequest) -> RecommendationRequest:
             field="history",
             limit=MAX_EVENTS,
         )
-    if len(request.filters.exclude) > MAX_EXCLUDED:
-        raise TooLarge(
-            f"'exclude' holds {len(request.filters.exclude):,} ids; the limit is {MAX_EXCLUDED:,}.",
-            field="exclude",
-            limit=MAX_EXCLUDED,
-        )
+    _check_length(request.seen, MAX_SEEN, field="seen")
+    _check_length(request.filters.exclude, MAX_EXCLUDED, field="exclude")
     return request
+
+
+def _check_length(ids: Sequence[str], limit: int, *, field: str) -> None:
+    if len(ids) > limit:
+        raise TooLarge(
+            f"'{field}' holds {len(ids):,} ids; the limit is {limit:,}.", field=field, limit=limit
+        )
 
 
 def check_count(n: int, *, field: str = "n") -> int:
@@ -174,6 +188,10 @@ def check_id(value: object, *, field: str) -> str:
     text = str(value).strip()
     if not text or "\x00" in text:
         raise InvalidInput(f"'{field}' must not be blank.", field=field)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"'{field}' holds half a character.", field=field) from None
     if len(text) > MAX_ID_CHARS:
         raise TooLarge(
             f"'{field}' has {len(text):,} characters; the limit is {MAX_ID_CHARS}.",

@@ -8,7 +8,10 @@ nothing of them behind.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,8 +23,31 @@ from discern.recommendations.matrices import Ratings
 from discern.recommendations.settings import Settings
 from discern.recommendations.solve import solve_one
 
+UNIT: Final = 2.0**30
+"""The diagonal is counted in whole parts of this size, so that taking out leaves no rounding
+behind and the order of events decides nothing."""
+
 Column = tuple[NDArray[np.int64], Floats, Floats]
 Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What a fit measured its weights by, so that servers that begin later, when some of it was
+    erased, measure alike: people's mean activity and the Gram matrix's mean diagonal."""
+
+    mean_activity: float
+    mean_diagonal: float
+
+    @classmethod
+    def of(cls, ratings: Ratings, settings: Settings) -> Scales:
+        """Those of a fit on ``ratings``."""
+        matrix = ratings.matrix
+        activity = np.asarray(matrix.sum(axis=1)).ravel()
+        mean = float(activity[activity > 0].mean()) if (activity > 0).any() else 1.0
+        weights = np.where(activity > 0, np.maximum(activity, 1e-9) / mean, 1.0)
+        rows = sp.diags(weights**-settings.activity_exponent) @ matrix.multiply(matrix)
+        return cls(mean, float(rows.sum()) / max(matrix.shape[1], 1))
 
 
 class Counters:
@@ -57,7 +83,7 @@ class Counters:
         self._roll = _Roll()
         self._met_by_cache: dict[int, Pairs] = {}
         self._row_cache: dict[int, Pairs] = {}
-        self._diagonal = np.zeros(size)
+        self._diagonal = np.zeros(size, dtype=np.int64)
         self.popularity = np.zeros(size, dtype=np.float32)
 
     @classmethod
@@ -67,20 +93,18 @@ class Counters:
         settings: Settings,
         *,
         features: sp.csr_matrix | None = None,
+        scales: Scales | None = None,
     ) -> Counters:
-        """Counters that hold what a model was fitted on."""
+        """Counters that hold what a model was fitted on; ``scales`` are the fit's, those of
+        ``ratings`` if None."""
         matrix = ratings.matrix
-        activity = np.asarray(matrix.sum(axis=1)).ravel()
-        mean = float(activity[activity > 0].mean()) if (activity > 0).any() else 1.0
-        weights = np.where(activity > 0, np.maximum(activity, 1e-9) / mean, 1.0)
-        rows = sp.diags(weights**-settings.activity_exponent) @ matrix.multiply(matrix)
-        typical = float(rows.sum()) / max(matrix.shape[1], 1)
+        scales = scales or Scales.of(ratings, settings)
         counters = cls(
             matrix.shape[1],
             settings,
-            mean_activity=mean,
+            mean_activity=scales.mean_activity,
             features=features,
-            content_scale=settings.content_weight * typical,
+            content_scale=settings.content_weight * scales.mean_diagonal,
         )
         for row, person in enumerate(ratings.people):
             span = slice(matrix.indptr[row], matrix.indptr[row + 1])
@@ -94,6 +118,7 @@ class Counters:
         """Sets a person's interaction with a content; a strength of 0 or less takes it out.
         Returns whether anything changed."""
         met = dict(self._people.get(person, {}))
+        strength = float(np.float32(strength))  # as a fit has it
         if strength > 0:
             if met.get(column) == strength:
                 return False
@@ -103,9 +128,9 @@ class Counters:
         self._set_person(person, met)
         return True
 
-    def strength(self, person: str, column: int) -> float:
-        """The strength that is counted, 0 for none."""
-        return self._people.get(person, {}).get(column, 0.0)
+    def of_person(self, person: str) -> dict[int, float]:
+        """What is counted of somebody: the strength by column."""
+        return dict(self._people.get(person, {}))
 
     def remove(self, person: str) -> list[int]:
         """Takes a person out; returns the contents whose columns that changes."""
@@ -146,7 +171,7 @@ class Counters:
     def _count(self, person: str, met: dict[int, float], sign: int) -> None:
         weight = self._weight(met)
         for column, strength in met.items():
-            self._diagonal[column] += sign * weight * strength**2
+            self._diagonal[column] += sign * round(weight * strength**2 * UNIT)
             self.popularity[column] += sign
             if sign > 0:
                 self._met_by.setdefault(column, {})[person] = strength
@@ -154,7 +179,7 @@ class Counters:
                 self._met_by[column].pop(person, None)
 
     def _weight(self, met: dict[int, float]) -> float:
-        activity = sum(met.values())
+        activity = math.fsum(met.values())
         if activity <= 0:
             return 0.0
         return float((activity / self._mean) ** -self._settings.activity_exponent)
@@ -162,7 +187,7 @@ class Counters:
     def _neighbours(self, column: int) -> NDArray[np.int64]:
         near = self._column(column)
         near[column] = 0.0
-        diagonal = np.maximum(self._diagonal, 0.0) + self._content_diagonal
+        diagonal = self._diagonal / UNIT + self._content_diagonal
         found = np.flatnonzero((near > 0) & (diagonal > 0))
         measure = near[found] / diagonal[found] ** self._settings.neighbour_exponent
         count = self._settings.neighbours

@@ -2,13 +2,15 @@
 
 A model server is the fitted bundle and the events after the bundle's number; after a restart it
 reads on from the last number it had. Erasing a person deletes their events and leaves a mark
-with the digest of their id, so that every process that reads the log forgets them too; taking a
-verdict back deletes it and leaves a mark likewise.
+with the digest of their id and the contents they met, so that every process that reads the log
+forgets them too and solves those contents' columns again, also one that began after the erasure;
+taking a verdict back deletes it and leaves a mark likewise.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import threading
 import time
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from discern.errors import TooLarge
-from discern.recommendations.contract import Interaction, check_id
+from discern.recommendations.contract import Interaction, check_id, no_later_than
 
 MAX_EVENTS_A_CALL: Final = 10_000
 LATE_SECONDS: Final = 3600.0
@@ -37,7 +39,8 @@ CREATE TABLE IF NOT EXISTS events (
     view_time REAL NOT NULL,
     at REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS events_person ON events (person);
+CREATE INDEX IF NOT EXISTS events_pair ON events (person, content);
+DROP INDEX IF EXISTS events_person;
 """
 _INSERT: Final = (
     "INSERT OR IGNORE INTO events"
@@ -49,12 +52,14 @@ _INSERT: Final = (
 @dataclass(frozen=True, slots=True)
 class Event:
     """One numbered line of the log: an interaction or, with ``erased`` set, the digest of a
-    person to forget or, with ``withdrawn`` set, the person and content of a verdict taken back."""
+    person to forget, ``met`` being the contents that were theirs, or, with ``withdrawn`` set, the
+    person and content of a verdict taken back."""
 
     number: int
     interaction: Interaction | None
     erased: str | None = None
     withdrawn: tuple[str, str] | None = None
+    met: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class EventLog:
         self, interactions: Iterable[Interaction], *, keys: Iterable[str] | None = None
     ) -> Accepted:
         """Adds interactions, all or none. An event whose key (or, without ``keys``, whose whole
-        content) is in the log already is not added again.
+        content) is in the log already is not added again. One in the future is stored as of now.
 
         Raises:
             InvalidInput: an id is blank or too long.
@@ -108,8 +113,11 @@ class EventLog:
                 limit=MAX_EVENTS_A_CALL,
             )
         named = list(keys) if keys is not None else [_key(event) for event in events]
-        rows = [_row(key, event) for key, event in zip(named, events, strict=True)]
         now = time.time()
+        # The keys are of the events as told: told again, they are known.
+        rows = [
+            _row(key, no_later_than(now, event)) for key, event in zip(named, events, strict=True)
+        ]
         late = 0
         with self._connection() as connection:
             before = connection.total_changes
@@ -128,12 +136,12 @@ class EventLog:
         )
         return [_event(row) for row in rows]
 
-    def of_person(self, person: str, limit: int = 1_000) -> list[Interaction]:
-        """A person's newest interactions, newest first."""
+    def of_person(self, person: str, limit: int | None = None) -> list[Interaction]:
+        """A person's interactions, newest first; at most ``limit``, or all of them."""
         rows = self._connection().execute(
             "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
             " WHERE person = ? AND kind = 'interaction' ORDER BY at DESC, number DESC LIMIT ?",
-            (person, limit),
+            (person, -1 if limit is None else limit),
         )
         return [event.interaction for event in map(_event, rows) if event.interaction]
 
@@ -141,22 +149,33 @@ class EventLog:
         """Deletes a person's events, leaves the mark that tells other processes, and returns how
         many there were."""
         with self._connection() as connection:
+            # Begun before the reading, so that no other process adds an event in between.
+            connection.execute("BEGIN IMMEDIATE")
+            met = connection.execute(
+                "SELECT DISTINCT content FROM events WHERE person = ? ORDER BY content", (person,)
+            ).fetchall()
             gone = connection.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
             connection.execute(
                 "INSERT INTO events (key, kind, person, content, liked, disliked, view_time, at)"
-                " VALUES (NULL, 'erased', ?, '', 0, 0, 0, 0)",
-                (digest_of(person),),
+                " VALUES (NULL, 'erased', ?, ?, 0, 0, 0, 0)",
+                (digest_of(person), json.dumps([content for (content,) in met])),
             )
         return gone
 
     def withdraw(self, person: str, content: str) -> int:
-        """Deletes a person's likes and dislikes of a content and leaves the mark that tells other
-        processes; views stay. Returns how many there were; where there are none, nothing is
-        written."""
+        """Takes a person's likes and dislikes of a content back and leaves the mark that tells
+        other processes; that it was read stays, also where one event says both. Returns how many
+        there were; where there are none, nothing is written."""
+        of_pair = (
+            " WHERE person = ? AND content = ? AND kind = 'interaction' AND (liked OR disliked)"
+        )
         with self._connection() as connection:
             gone = connection.execute(
-                "DELETE FROM events WHERE person = ? AND content = ? AND kind = 'interaction'"
-                " AND (liked OR disliked)",
+                f"DELETE FROM events{of_pair} AND view_time <= 0",  # noqa: S608
+                (person, content),
+            ).rowcount
+            gone += connection.execute(
+                f"UPDATE events SET liked = 0, disliked = 0{of_pair}",  # noqa: S608
                 (person, content),
             ).rowcount
             if gone:
@@ -167,13 +186,13 @@ class EventLog:
                 )
         return gone
 
-    def views(self, person: str, content: str) -> list[Interaction]:
-        """What a person did with a content besides liking or disliking it."""
+    def of_pair(self, person: str, content: str, until: int) -> list[Interaction]:
+        """What a person did with a content, in the order it became known, up to a number."""
         rows = self._connection().execute(
             "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
-            " WHERE person = ? AND content = ? AND kind = 'interaction'"
-            " AND NOT (liked OR disliked)",
-            (person, content),
+            " WHERE person = ? AND content = ? AND kind = 'interaction' AND number <= ?"
+            " ORDER BY number",
+            (person, content, until),
         )
         return [event.interaction for event in map(_event, rows) if event.interaction]
 
@@ -226,7 +245,8 @@ def _row(key: str, event: Interaction) -> tuple[object, ...]:
 def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
     number, kind, person, content, liked, disliked, view_time, at = row
     if kind == "erased":
-        return Event(number, None, erased=person)
+        # A mark of an older version names no contents.
+        return Event(number, None, erased=person, met=tuple(json.loads(content or "[]")))
     if kind == "withdrawn":
         return Event(number, None, withdrawn=(person, content))
     return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))

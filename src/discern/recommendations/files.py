@@ -7,8 +7,10 @@ import gzip
 import io
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -68,18 +70,23 @@ def parse_content(row: Row, *, where: str) -> Content:
         category=_text(row.get("category")),
         tags=_tags(row.get("tags")),
         created_at=_optional_time(row, where),
-        available=_flag(row.get("available", True), "available", where),
+        available=_flag(_told(row, "available", default=True), "available", where),
     )
 
 
 def parse_interaction(row: Row, *, where: str) -> Interaction:
-    """One interaction from a row of plain values; ``where`` names the row in errors."""
+    """One interaction from a row of plain values; ``where`` names the row in errors. Both liked and
+    disliked is refused: nobody knows which of the two was meant."""
     told = any(name in row for name in VERDICT_NAMES)
+    liked = _flag(row.get("liked"), "liked", where) if told else True
+    disliked = _flag(row.get("disliked"), "disliked", where)
+    if liked and disliked:
+        raise InvalidInput(f"{where} is both liked and disliked.", field="disliked")
     return Interaction(
         person=check_id(_pick(row, PERSON_NAMES, where), field=f"user_id in {where}"),
         content=check_id(_pick(row, INTERACTED_NAMES, where), field=f"content_id in {where}"),
-        liked=_flag(row.get("liked"), "liked", where) if told else True,
-        disliked=_flag(row.get("disliked"), "disliked", where),
+        liked=liked,
+        disliked=disliked,
         view_time=_seconds(row.get("view_time"), where),
         at=_optional_time(row, where) or 0.0,
     )
@@ -98,7 +105,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         )
     try:
         yield from reader(path)
-    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+    except (UnicodeDecodeError, csv.Error, EOFError, OSError, zlib.error) as error:
         raise InvalidInput(f"'{path.name}' is not readable: {error}.", field="input") from error
 
 
@@ -109,7 +116,8 @@ def _read_csv(path: Path) -> Iterator[Row]:
         names = [name.strip().lower() for name in next(reader, [])]
         for values in reader:
             if values:
-                yield dict(zip(names, values, strict=False))
+                # A row that ends early says nothing in the rest, unlike a file without the columns.
+                yield dict(zip(names, chain(values, repeat("")), strict=False))
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:
@@ -119,7 +127,13 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+                if "\\ud" in line.lower():
+                    json.dumps(row, ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                raise InvalidInput(
+                    f"Line {number} of '{path.name}' holds half a character.", field="input"
+                ) from None
+            except (ValueError, RecursionError) as error:
                 raise InvalidInput(f"Line {number} of '{path.name}' is not JSON.") from error
             if not isinstance(row, dict):
                 raise InvalidInput(f"Line {number} of '{path.name}' is not an object.")
@@ -127,10 +141,11 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
 
 
 def read_parquet(source: Path | IO[bytes], *, name: str) -> Iterator[Row]:
-    """The rows of a Parquet file, streamed; ``name`` is what errors call it.
+    """The rows of a Parquet file, streamed; ``name`` is what errors call it. Times are read to the
+    microsecond.
 
     Raises:
-        InvalidInput: not Parquet.
+        InvalidInput: not Parquet, or a value in it that Python does not know, as the year 10,000.
         MissingExtra: pyarrow is not installed.
     """
     try:
@@ -140,9 +155,28 @@ def read_parquet(source: Path | IO[bytes], *, name: str) -> Iterator[Row]:
         raise MissingExtra("Parquet needs pyarrow: pip install 'discern[parquet]'.") from None
     try:
         for batch in pyarrow.parquet.ParquetFile(source).iter_batches(batch_size=BATCH_ROWS):
-            yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
+            yield from _in_microseconds(batch).to_pylist()
+    except _unreadable() as error:
         raise InvalidInput(f"'{name}' is not readable Parquet: {error}.", field="file") from error
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """The batch with its times of nanoseconds, which Python has not, cut off."""
+    import pyarrow
+
+    for place, field in enumerate(batch.schema):
+        if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
+            wanted = pyarrow.timestamp("us", field.type.tz)
+            column = batch.column(place).cast(wanted, safe=False)
+            batch = batch.set_column(place, field.name, column)
+    return batch
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for damaged files, and for values that no Python object holds."""
+    import pyarrow
+
+    return (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError, LookupError)
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
@@ -168,6 +202,11 @@ def _pick(row: Row, names: tuple[str, ...], where: str) -> Any:
         if row.get(name) is not None:
             return row[name]
     raise InvalidInput(f"{where} has no '{names[0]}'.", field=names[0])
+
+
+def _told(row: Row, name: str, *, default: object) -> object:
+    value = row.get(name)
+    return default if value is None or value == "" else value
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from discern.recommendations.counters import Counters
+from discern.recommendations.counters import Counters, Scales
 from discern.recommendations.library import Library
 from discern.recommendations.live import LiveModel, LiveRows
 from discern.recommendations.matrices import Ratings, from_interactions
@@ -59,7 +59,9 @@ class Following:
         model, catalogue = self._fitted.model, self._ranker.catalogue
         ratings = self._ratings_at_fit()
         features = self._fitted.words.features if self._fitted.words is not None else None
-        counters = Counters.of(ratings, model.settings, features=features)
+        counters = Counters.of(
+            ratings, model.settings, features=features, scales=_scales(self._fitted)
+        )
         rows = LiveRows(self._ranker.rows, model.size)
         self._ranker.rows = rows
         return LiveModel(self._library.events, rows, counters, catalogue, after=self._learned)
@@ -67,3 +69,11 @@ class Following:
     def _ratings_at_fit(self) -> Ratings:
         events = self._library.interactions(until=self._learned)
         return from_interactions(events, list(self._fitted.model.contents))
+
+
+def _scales(fitted: Fitted) -> Scales | None:
+    """The fit's own; None for a model of before they were noted."""
+    try:
+        return Scales(fitted.report["mean_activity"], fitted.report["mean_diagonal"])
+    except KeyError:
+        return None

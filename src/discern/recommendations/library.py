@@ -6,12 +6,13 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
+from discern.errors import InvalidInput
 from discern.recommendations.contract import Content, Interaction, check_contents
 from discern.recommendations.event_log import MAX_EVENTS_A_CALL, Accepted, EventLog
 from discern.recommendations.files import parse_content
@@ -20,6 +21,17 @@ CONTENTS_NAME = "contents.jsonl"
 EVENTS_NAME = "events.sqlite"
 LOCK_NAME = "contents.lock.sqlite"
 LOCK_SECONDS = 60.0
+
+
+def _timed(content: Content, known: Mapping[str, Content]) -> Content:
+    if content.created_at is not None or content.id not in known:
+        return content
+    return replace(content, created_at=known[content.id].created_at)
+
+
+def is_deleted(content: Content) -> bool:
+    """Whether that is how a site leaves a content it deleted, for the model servers to see."""
+    return replace(content, created_at=None) == Content(content.id, available=False)
 
 
 class Library:
@@ -41,20 +53,33 @@ class Library:
 
     def put_contents(self, contents: Iterable[Content]) -> tuple[int, int]:
         """Adds contents or replaces those with the same id, all or none; returns how many were
-        added and how many replaced. One call at a time over all threads and processes: each one
-        reads what the one before it wrote."""
+        added and how many replaced. One without a time keeps the time it had. One call at a time
+        over all threads and processes: each one reads what the one before it wrote.
+
+        Raises:
+            InvalidInput, TooLarge: a bad id, or a text that holds half a character.
+        """
         given = check_contents(list(contents))
         with self._alone():
             known = {content.id: content for content in self.contents()}
             before = len(known)
-            known.update((content.id, content) for content in given)
-            handle, staged = tempfile.mkstemp(prefix=".contents-", dir=self._folder)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                for content in known.values():
-                    stream.write(json.dumps(asdict(content), ensure_ascii=False) + "\n")
-            Path(staged).replace(self._folder / CONTENTS_NAME)
+            known.update((content.id, _timed(content, known)) for content in given)
+            self._write(known.values())
         added = len(known) - before
         return added, len(given) - added
+
+    def _write(self, contents: Iterable[Content]) -> None:
+        handle, name = tempfile.mkstemp(prefix=".contents-", dir=self._folder)
+        staged = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                for content in contents:
+                    stream.write(json.dumps(asdict(content), ensure_ascii=False) + "\n")
+            staged.replace(self._folder / CONTENTS_NAME)
+        except UnicodeEncodeError:
+            raise InvalidInput("A text holds half a character.", field="contents") from None
+        finally:
+            staged.unlink(missing_ok=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

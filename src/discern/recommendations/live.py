@@ -20,7 +20,7 @@ from discern.recommendations.contract import Interaction
 from discern.recommendations.counters import Counters
 from discern.recommendations.event_log import Event, EventLog, digest_of
 from discern.recommendations.gram import Floats
-from discern.recommendations.matrices import strength
+from discern.recommendations.matrices import folded
 from discern.recommendations.rows import Row, Rows
 
 READ_AT_ONCE: Final = 2_000
@@ -89,7 +89,7 @@ class LiveModel:
     ) -> None:
         self._log = log
         self.rows = rows
-        self._counters = counters
+        self.counters = counters
         self._catalogue = catalogue
         self._known = len(counters.popularity)
         self.position = after
@@ -133,7 +133,7 @@ class LiveModel:
                     refreshed += 1
                 else:
                     break
-                self.rows.replace(column, *self._counters.solve(column))
+                self.rows.replace(column, *self.counters.solve(column))
                 self._solved[column] = self.position
                 self._solved.move_to_end(column)
             done += 1
@@ -145,7 +145,7 @@ class LiveModel:
     def _take(self, event: Event) -> None:
         self.position = event.number
         if event.erased is not None:
-            self._forget(event.erased)
+            self._forget(event.erased, event.met)
         elif event.withdrawn is not None:
             self._withdraw(*event.withdrawn)
         elif event.interaction is not None:
@@ -156,28 +156,31 @@ class LiveModel:
         if column is None:
             self.unknown += 1
             return
-        if column >= self._known:
-            return
-        value = strength(event)
-        if value > 0 and not event.liked:
-            value = max(value, self._counters.strength(event.person, column))
-        if self._counters.put(event.person, column, value):
+        if column < self._known and self._count(event.person, event.content, column):
             self._waiting.setdefault(column)
 
     def _withdraw(self, person: str, content: str) -> None:
-        """What is left is the strongest view, as the log has it now: views that come later in
-        the log change nothing when they are read again."""
         column = self._catalogue.column(content)
         if column is None or column >= self._known:
             return
-        left = max(map(strength, self._log.views(person, content)), default=0.0)
-        self._counters.put(person, column, left)
+        self._count(person, content, column)
         # Also where nothing changes: whoever began after it counts without it already, but its
         # fitted column does not.
         self._waiting.setdefault(column)
 
-    def _forget(self, digest: str) -> None:
-        for person in self._counters.people():
+    def _count(self, person: str, content: str, column: int) -> bool:
+        """Counts what the log says of a pair, so that late events and old verdicts weigh as in a
+        fit; what comes later in the log is left for its turn. Returns whether anything changed."""
+        events = self._log.of_pair(person, content, until=self.position)
+        return self.counters.put(person, column, folded(events))
+
+    def _forget(self, digest: str, met: tuple[str, ...]) -> None:
+        # Whoever began after the erasure counts nothing of the person, but the fitted columns do.
+        for content in met:
+            column = self._catalogue.column(content)
+            if column is not None and column < self._known:
+                self._waiting.setdefault(column)
+        for person in self.counters.people():
             if digest_of(person) == digest:
-                for column in self._counters.remove(person):
+                for column in self.counters.remove(person):
                     self._waiting.setdefault(column)

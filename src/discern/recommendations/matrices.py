@@ -19,6 +19,9 @@ FULL_VIEW_SECONDS: Final = 60.0
 MAX_VIEW_STRENGTH: Final = 0.8
 DISLIKE_STRENGTH: Final = -1.0
 
+Verdict = tuple[float, bool, float]
+"""When, whether by a like or dislike, and how strongly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
@@ -53,12 +56,12 @@ def from_interactions(
     decides, else the strongest view. Disliked pairs are left out, and so are contents not listed
     in ``contents`` (if given)."""
     columns = None if contents is None else {name: index for index, name in enumerate(contents)}
-    verdicts: dict[tuple[str, str], tuple[float, bool, float]] = {}
+    verdicts: dict[tuple[str, str], Verdict] = {}
     for event in interactions:
         if columns is not None and event.content not in columns:
             continue
         key = (event.person, event.content)
-        verdicts[key] = _newer(verdicts.get(key), event)
+        verdicts[key] = newer(verdicts.get(key), event)
     positive = {key: verdict[2] for key, verdict in verdicts.items() if verdict[2] > 0}
     return from_pairs(
         [key[0] for key in positive],
@@ -68,9 +71,17 @@ def from_interactions(
     )
 
 
-def _newer(
-    known: tuple[float, bool, float] | None, event: Interaction
-) -> tuple[float, bool, float]:
+def folded(events: Iterable[Interaction]) -> float:
+    """What one person's events with one content come to, by the rules of
+    :func:`from_interactions`; 0 for none."""
+    verdict: Verdict | None = None
+    for event in events:
+        verdict = newer(verdict, event)
+    return 0.0 if verdict is None else verdict[2]
+
+
+def newer(known: Verdict | None, event: Interaction) -> Verdict:
+    """Which of the two decides; of two verdicts of the same moment the one told last."""
     explicit = event.liked or event.disliked
     fresh = (event.at, explicit, strength(event))
     if known is None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from discern.errors import NotFound
 from discern.recommendations.catalogue import Catalogue, Columns
 from discern.recommendations.contract import (
+    MAX_HISTORY,
     Content,
     Filters,
     Reason,
@@ -142,7 +143,8 @@ class Ranker:
         check_request(request)
         history = weigh(request.history, self.catalogue.column, request.now)
         terms = fold_in(self.rows, history, self.model.settings.short_history)
-        known = self._known(history, terms, request)
+        seen = self._seen(history, request)
+        known = self._known(history, terms, request, seen)
         chosen = spread(
             known.columns, known.scores, self.rows, self.catalogue, request.n, request.diversity
         )
@@ -152,7 +154,7 @@ class Ranker:
             Recommendation(self.catalogue.content(column).id, score, reason)
             for column, score, reason in zip(listed.tolist(), scores.tolist(), reasons, strict=True)
         ]
-        return self._with_fresh(lines, history, request)
+        return self._with_fresh(lines, history, request, seen)
 
     def similar(
         self, content: str, n: int = 10, filters: Filters | None = None
@@ -177,25 +179,35 @@ class Ranker:
             if found != column
         ][:n]
 
-    def _known(self, history: History, terms: Terms, request: RecommendationRequest) -> _Candidates:
+    def _seen(self, history: History, request: RecommendationRequest) -> Columns:
+        """What the person met: more than the weighed history where that was cut off."""
+        if not request.seen and len(history.columns) < MAX_HISTORY:
+            return history.columns
+        names = {event.content for event in request.history}.union(request.seen)
+        columns = [self.catalogue.column(name) for name in names]
+        return np.array([column for column in columns if column is not None], dtype=np.int64)
+
+    def _known(
+        self, history: History, terms: Terms, request: RecommendationRequest, seen: Columns
+    ) -> _Candidates:
         columns, scores = self._sums(terms.targets, terms.values)
         share = float(prior_share(history.length))
         pool = max(request.n * POOL_FACTOR, SMALLEST_POOL)
         if share > NEGLIGIBLE:
-            popular = self._popular[: pool + len(history.columns)]
+            popular = self._popular[: pool + len(seen)]
             rest = popular[~np.isin(popular, columns)]
             columns = np.concatenate([columns, rest])
             scores = np.concatenate([scores, np.zeros(len(rest), dtype=np.float32)])
             inside = columns < self.model.size
             scores[inside] += share * self.model.prior[columns[inside]]
         found = _Candidates(columns, scores)
-        found = found.best_allowed(pool, self.catalogue, request.filters, history.columns)
+        found = found.best_allowed(pool, self.catalogue, request.filters, seen)
         if len(found.columns) >= request.n:
             return found
-        return self._filled(found, history, request)
+        return self._filled(found, request, seen)
 
     def _filled(
-        self, found: _Candidates, history: History, request: RecommendationRequest
+        self, found: _Candidates, request: RecommendationRequest, seen: Columns
     ) -> _Candidates:
         """Adds the most popular contents that the filters allow, below everything found."""
         floor = float(found.scores.min(initial=0.0))
@@ -203,7 +215,7 @@ class Ranker:
         missing = request.n - len(found.columns)
         for start in range(0, len(self._popular), POPULAR_BLOCK):
             block = self._popular[start : start + POPULAR_BLOCK]
-            block = block[self.catalogue.allowed(block, request.filters, history.columns)]
+            block = block[self.catalogue.allowed(block, request.filters, seen)]
             block = block[~np.isin(block, found.columns)][:missing]
             columns.append(block)
             places = np.arange(1, len(block) + 1) + (request.n - missing)
@@ -249,7 +261,11 @@ class Ranker:
         return Reason("popular")
 
     def _with_fresh(
-        self, lines: list[Recommendation], history: History, request: RecommendationRequest
+        self,
+        lines: list[Recommendation],
+        history: History,
+        request: RecommendationRequest,
+        seen: Columns,
     ) -> list[Recommendation]:
         """Gives every k-th place to a content too new to be known, k from ``exploration``; and
         the end of a list that is short of others."""
@@ -260,7 +276,7 @@ class Ranker:
         if not len(columns):
             return lines[: request.n]
         fresh = _Candidates(columns, scores)
-        fresh = fresh.allowed(self.catalogue, request.filters, history.columns).best(wanted)
+        fresh = fresh.allowed(self.catalogue, request.filters, seen).best(wanted)
         listed = {line.content for line in lines}
         new = [
             self._new_line(int(column), float(score))

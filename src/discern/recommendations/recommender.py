@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from discern.recommendations.bundle import (
 )
 from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.contract import (
-    MAX_HISTORY,
+    MAX_EVENTS,
+    MAX_SEEN,
     Content,
     Filters,
     Interaction,
@@ -30,6 +31,7 @@ from discern.recommendations.contract import (
     RecommendationRequest,
     check_contents,
 )
+from discern.recommendations.counters import Scales
 from discern.recommendations.files import read_contents, read_interactions
 from discern.recommendations.fit import fit_model
 from discern.recommendations.fresh import FreshContents, Words
@@ -47,7 +49,6 @@ WORDS_FILE: Final = "words.npz"
 CONTENTS_FILE: Final = "contents.npz"
 TUNE_SECONDS: Final = 60.0
 FEWEST_TO_TUNE: Final = 50
-KEPT_EVENTS: Final = 5 * MAX_HISTORY
 REPORT_PEOPLE: Final = 1_000
 
 Report = Callable[[str], None]
@@ -167,9 +168,12 @@ class Recommender:
         exploration: float = 0.1,
     ) -> list[Recommendation]:
         """The person's list, best first. Somebody unknown gets the popular."""
+        events = self._histories.get(str(person), [])
+        met = events[-MAX_SEEN:] if len(events) > MAX_EVENTS else []
         return self.ranker.recommend(
             RecommendationRequest(
-                history=tuple(self._histories.get(str(person), ())),
+                history=tuple(events[-MAX_EVENTS:]),
+                seen=tuple({event.content for event in met}),
                 n=n,
                 filters=filters or Filters(),
                 diversity=diversity,
@@ -209,18 +213,26 @@ class Recommender:
         return "popular"
 
     def add(self, event: Interaction) -> None:
-        """Takes note of an interaction: the person's next list follows from it."""
+        """Takes note of an interaction: the person's next list follows from it. Of each person
+        the last :data:`~discern.recommendations.contract.MAX_SEEN` at least are kept."""
         events = self._histories.setdefault(event.person, [])
         events.append(event)
-        if len(events) > 2 * KEPT_EVENTS:
-            del events[:-KEPT_EVENTS]
+        if len(events) > 2 * MAX_SEEN:
+            del events[:-MAX_SEEN]
 
     def withdraw(self, person: str, content: str) -> int:
-        """Takes a person's likes and dislikes of a content back, views stay; returns how many
-        there were."""
+        """Takes a person's likes and dislikes of a content back; that it was read stays, also
+        where one event says both. Returns how many there were."""
         events = self._histories.get(str(person), [])
-        kept = [e for e in events if e.content != str(content) or not (e.liked or e.disliked)]
-        gone = len(events) - len(kept)
+        kept: list[Interaction] = []
+        gone = 0
+        for event in events:
+            if event.content != str(content) or not (event.liked or event.disliked):
+                kept.append(event)
+                continue
+            gone += 1
+            if event.view_time > 0:
+                kept.append(replace(event, liked=False, disliked=False))
         events[:] = kept
         return gone
 
@@ -277,7 +289,7 @@ def fit(
         "fit_seconds": time.perf_counter() - started,
     }
     if last_event is not None:
-        sizes["last_event"] = float(last_event)
+        sizes |= {"last_event": float(last_event), **asdict(Scales.of(ratings, settings))}
     words = Words(vocabulary, features, word_weights(features, ratings.matrix))
     return Fitted(model, words, tuple(listed), {**quality, **sizes})
 

@@ -49,7 +49,9 @@ def request_from_dict(data: Mapping[str, Any]) -> RecommendationRequest:
         raise InvalidInput("'history' must be a list.", field="history")
     events = tuple(_event(event, place) for place, event in enumerate(history))
     filters = filters_from_dict(data.get("filters") or {})
-    rest = {key: value for key, value in data.items() if key not in ("history", "filters")}
+    seen = _strings(data.get("seen", ()), "seen")
+    apart = ("history", "filters", "seen")
+    rest = {key: value for key, value in data.items() if key not in apart}
     numbers = {"n": int, "diversity": float, "exploration": float, "now": float}
     for name, value in rest.items():
         if name not in numbers:
@@ -59,7 +61,7 @@ def request_from_dict(data: Mapping[str, Any]) -> RecommendationRequest:
         allowed = (int,) if numbers[name] is int else (int, float)
         if isinstance(value, bool) or not isinstance(value, allowed):
             raise InvalidInput(f"'{name}' must be a number.", field=name)
-    return RecommendationRequest(history=events, filters=filters, **rest)
+    return RecommendationRequest(history=events, filters=filters, seen=seen, **rest)
 
 
 def filters_to_dict(filters: Filters) -> dict[str, Any]:
@@ -76,9 +78,7 @@ def filters_from_dict(data: Mapping[str, Any]) -> Filters:
     parts: dict[str, Any] = {}
     for name, value in data.items():
         if name in ("categories", "tags", "exclude"):
-            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-                raise InvalidInput(f"'{name}' must be a list of strings.", field=name)
-            parts[name] = tuple(value)
+            parts[name] = _strings(value, name)
         elif name in ("allow_seen", "allow_unavailable"):
             if not isinstance(value, bool):
                 raise InvalidInput(f"'{name}' must be true or false.", field=name)
@@ -86,6 +86,12 @@ def filters_from_dict(data: Mapping[str, Any]) -> Filters:
         else:
             raise InvalidInput(f"'{name}' is not a filter.", field=name)
     return Filters(**parts)
+
+
+def _strings(value: object, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        raise InvalidInput(f"'{field}' must be a list of strings.", field=field)
+    return tuple(value)
 
 
 def list_to_dict(found: RecommendationList) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from discern.recommendations import contract
+from discern.recommendations.library import is_deleted
 from discern.web.recommendations import services
 from discern.web.recommendations.models import Content
 from discern.web.recommendations.services import Taken
@@ -46,9 +47,9 @@ def take_interactions(events: Iterable[contract.Interaction], *, mirror: bool = 
 
 def take_library() -> tuple[Taken, Taken]:
     """Brings in what was imported into the library on the command line before there was a site.
-    What was deleted there is an unavailable content without words, and stays deleted."""
+    What was deleted there stays deleted."""
     library = services.library()
-    contents = [row for row in library.contents() if row.available or row.title or row.text]
+    contents = [row for row in library.contents() if not is_deleted(row)]
     known = set(Content.objects.values_list("external_id", flat=True))
     missing = [row for row in contents if row.id not in known]
     # Nothing is mirrored: the library is where it comes from.

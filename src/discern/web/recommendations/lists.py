@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,12 +23,13 @@ from discern.recommendations.contract import (
     check_request,
 )
 from discern.web.engine import get_engine
+from discern.web.recommendations.fallbacks import beside, newest, without_model
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
 from discern.web.recommendations.services import (
     Label,
-    contents_by_id,
     history_of,
     labels_by_id,
+    met_by,
     note_impression,
 )
 
@@ -64,32 +65,29 @@ def recommend(
     ``settings.RECOMMENDATION_EXPERIMENTS`` the person's arm decides how it is ranked, and by
     which model.
 
-    While the model server is away the list made ahead answers, and before the first fit the
-    newest contents do. Neither is the arm's, so neither counts for it.
+    While the model server is away the list made ahead answers. Before the first fit, and where the
+    list made ahead holds too little, the newest contents do. Neither is the arm's, so neither
+    counts for it.
     """
     arm, options = _arm(person, experiment)
     chosen = {"diversity": diversity, "exploration": exploration}
     chosen |= {name: float(options[name]) for name in RANKED_BY if name in options}
     model = str(options["model"]) if "model" in options else None
-    request = check_request(
-        RecommendationRequest(history=history_of(person=person), n=n, filters=filters, **chosen)
-    )
+    request = check_request(_request(person, n=n, filters=filters, **chosen))
     source = "model"
     try:
         found, arm = _ranked(request, model, arm)
     except ModelNotFound:
-        found, source, arm = _newest(request), "newest", ""
+        found, source, arm = newest(request, person), "newest", ""
     except (Unavailable, DeadlineExceeded):
-        ahead = _made_ahead(person, request)
-        if ahead is None:
-            raise
-        found, source, arm = ahead, "precomputed", ""
+        (found, source), arm = without_model(request, person), ""
     liked = {event.content for event in request.history if event.liked}
     return _shown(found, source, person=person, liked=liked, experiment=experiment, arm=arm)
 
 
 def similar(*, content: Content, n: int, filters: Filters) -> Shown:
-    """Contents that go with one; before the first fit, the newest of its category."""
+    """Contents that go with one; before the first fit, and while the model server is away, the
+    newest of its category."""
     request = check_request(RecommendationRequest(n=n, filters=filters))
     source = "model"
     try:
@@ -99,8 +97,8 @@ def similar(*, content: Content, n: int, filters: Filters) -> Shown:
             filters=filters,
             deadline_s=settings.MODEL_SERVER_TIMEOUT_S,
         )
-    except ModelNotFound:
-        found, source = _newest(_beside(content, request)), "newest"
+    except (ModelNotFound, Unavailable, DeadlineExceeded):
+        found, source = newest(beside(content, request)), "newest"
     return _shown(found, source, person=None)
 
 
@@ -109,7 +107,7 @@ def precompute(*, people: Sequence[Person] | None = None) -> int:
     wanted = Person.objects.iterator() if people is None else iter(people)
     count = 0
     for person in wanted:
-        request = RecommendationRequest(history=history_of(person=person), n=PRECOMPUTED_LENGTH)
+        request = _request(person, n=PRECOMPUTED_LENGTH)
         found = get_engine().recommend(request, deadline_s=settings.MODEL_SERVER_TIMEOUT_S)
         PrecomputedList.objects.update_or_create(
             person=person,
@@ -192,6 +190,12 @@ def _shown(
     return Shown(lines, source, found.model_name, found.model_version, arm, impression)
 
 
+def _request(person: Person | None, **wanted: Any) -> RecommendationRequest:
+    history = history_of(person=person)
+    seen = met_by(person=person, history=history)
+    return RecommendationRequest(history=history, seen=seen, **wanted)
+
+
 def _ranked(
     request: RecommendationRequest, model: str | None, arm: str
 ) -> tuple[RecommendationList, str]:
@@ -216,54 +220,3 @@ def _arm(person: Person | None, experiment: str) -> tuple[str, Mapping[str, Any]
         [Arm(name, float(options.get("share", 1.0))) for name, options in arms.items()],
     )
     return chosen.name, arms[chosen.name]
-
-
-def _made_ahead(person: Person | None, request: RecommendationRequest) -> RecommendationList | None:
-    row = PrecomputedList.objects.filter(person=person).first() if person is not None else None
-    if row is None:
-        return None
-    items = [
-        Recommendation(item["content"], item["score"], Reason(**item["reason"]))
-        for item in row.items
-    ]
-    seen = {event.content for event in request.history}
-    contents = contents_by_id([item.content for item in items])
-    kept = [
-        item
-        for item in items
-        if item.content in contents and _allowed(contents[item.content], request.filters, seen)
-    ]
-    return RecommendationList(tuple(kept[: request.n]), row.model_name, row.model_version)
-
-
-def _beside(content: Content, request: RecommendationRequest) -> RecommendationRequest:
-    filters = request.filters
-    return replace(
-        request,
-        filters=replace(
-            filters,
-            categories=filters.categories or (content.category,),
-            exclude=(*filters.exclude, content.external_id),
-        ),
-    )
-
-
-def _newest(request: RecommendationRequest) -> RecommendationList:
-    seen = {event.content for event in request.history}
-    rows = Content.objects.order_by("-created_at", "-id")[:2_000]
-    kept = [row for row in rows if _allowed(row, request.filters, seen)][: request.n]
-    items = [
-        Recommendation(row.external_id, 0.0, Reason("new", category=row.category or None))
-        for row in kept
-    ]
-    return RecommendationList(tuple(items), "newest", "1")
-
-
-def _allowed(content: Content, filters: Filters, seen: set[str]) -> bool:
-    return (
-        (content.available or filters.allow_unavailable)
-        and (filters.allow_seen or content.external_id not in seen)
-        and content.external_id not in filters.exclude
-        and (not filters.categories or content.category in filters.categories)
-        and (not filters.tags or bool(set(content.tags) & set(filters.tags)))
-    )

@@ -29,17 +29,19 @@ FILTERS = [
     OpenApiParameter("tag", str, many=True, description="Only contents with one of these tags."),
     OpenApiParameter("exclude", str, many=True, description="Never these contents."),
     OpenApiParameter("seen", bool, description="Also what the person has met already."),
+    OpenApiParameter("unavailable", bool, description="Also what cannot be had at the moment."),
 ]
 
 
 def filters_of(request: Request) -> Filters:
-    """What the list may hold."""
+    """What the list may hold; InvalidInput when a flag is neither true nor false."""
     query = request.query_params
     return Filters(
         categories=tuple(query.getlist("category")),
         tags=tuple(query.getlist("tag")),
         exclude=tuple(query.getlist("exclude")),
-        allow_seen=query.get("seen", "").lower() in ("1", "true"),
+        allow_seen=flag_of(request, "seen", default=False),
+        allow_unavailable=flag_of(request, "unavailable", default=False),
     )
 
 

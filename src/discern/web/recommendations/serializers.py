@@ -70,9 +70,11 @@ class InteractionSerializer(serializers.Serializer[Any]):
     )
     content_id = serializers.CharField(max_length=MAX_ID_CHARS)
     liked = serializers.BooleanField(required=False, default=False)
-    disliked = serializers.BooleanField(required=False, default=False)
+    disliked = serializers.BooleanField(
+        required=False, default=False, help_text="Not together with `liked`."
+    )
     view_time = serializers.FloatField(required=False, default=0.0, help_text="Seconds.")
-    created_at = serializers.DateTimeField(required=False, help_text="Now if left out.")
+    created_at = serializers.DateTimeField(required=False, help_text="Now if left out or ahead.")
     key = serializers.CharField(
         max_length=64, required=False, help_text="Sent twice, it counts once."
     )
@@ -139,7 +141,8 @@ class RecommendationListSerializer(serializers.Serializer[Any]):
     model = RecommendationModelSerializer()
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field, as DRF means it
         choices=("model", "precomputed", "newest"),
-        help_text="`precomputed`: the model server is away. `newest`: nothing was fitted yet.",
+        help_text="`precomputed`: the model server is away. `newest`: so it is, and no list made "
+        "ahead has an answer; or nothing was fitted yet.",
     )
     arm = serializers.CharField(allow_blank=True)
     impression = serializers.UUIDField(allow_null=True)

@@ -72,23 +72,33 @@ def check_batch(items: Sequence[object], *, field: str) -> None:
 
 
 def put_contents(*, contents: Sequence[contract.Content], mirror: bool = True) -> Taken:
-    """Adds contents, or replaces those with the same id, all or none. Without ``mirror`` model
-    servers are not told: they know."""
+    """Adds contents, or replaces those with the same id, all or none. One without a time is new
+    now, or keeps the time it had. Without ``mirror`` model servers are not told: they know."""
     latest = {content.id: content for content in contents}
     with transaction.atomic():
         known = set(
             Content.objects.filter(external_id__in=latest).values_list("external_id", flat=True)
         )
-        Content.objects.bulk_create(
-            [_content_row(content) for content in latest.values()],
-            update_conflicts=True,
-            unique_fields=["external_id"],
-            update_fields=["title", "text", "category", "tags", "created_at", "available"],
-            batch_size=500,
-        )
+        timed = [content for content in latest.values() if content.created_at is not None]
+        timeless = [content for content in latest.values() if content.created_at is None]
+        _put(timed, [*_REPLACED, "created_at"])
+        _put(timeless, _REPLACED)
         if mirror:
             transaction.on_commit(lambda: _mirror_contents(list(latest.values())), robust=True)
     return Taken(added=len(latest) - len(known), replaced=len(known))
+
+
+def _put(contents: Sequence[contract.Content], replaced: Sequence[str]) -> None:
+    Content.objects.bulk_create(
+        [_content_row(content) for content in contents],
+        update_conflicts=True,
+        unique_fields=["external_id"],
+        update_fields=replaced,
+        batch_size=500,
+    )
+
+
+_REPLACED: Final = ("title", "text", "category", "tags", "available")
 
 
 def delete_content(*, external_id: str) -> None:
@@ -220,8 +230,12 @@ def record(
     mirror: bool = True,
 ) -> Taken:
     """Stores interactions. Those with a known key (or, without ``keys``, the same in everything)
-    change nothing; out of order is fine. ``impression`` names the list they came from. Without
-    ``mirror`` model servers are not told: they know."""
+    change nothing; out of order is fine, and one in the future happens now. ``impression`` names
+    the list they came from. Without ``mirror`` model servers are not told: they know.
+
+    Raises:
+        InvalidInput: a time outside the years 1 to 9999.
+    """
     named = list(keys) if keys is not None else [_key(event) for event in interactions]
     named_contents = {event.content for event in interactions}
     contents = {
@@ -233,6 +247,7 @@ def record(
         for key, event in zip(named, interactions, strict=True)
         if event.content in contents
     ]
+    now = timezone.now().timestamp()
     with transaction.atomic():
         people = _people([event.person for _, event in known])
         keys_there = set(
@@ -240,7 +255,7 @@ def record(
                 "key", flat=True
             )
         )
-        fresh = {key: event for key, event in known if key not in keys_there}
+        fresh = {key: _as_of(now, event) for key, event in known if key not in keys_there}
         UserInteraction.objects.bulk_create(
             [_row(key, event, people, contents) for key, event in fresh.items()],
             ignore_conflicts=True,
@@ -250,13 +265,17 @@ def record(
             _note_outcome(impression, list(fresh.values()))
         if mirror:
             transaction.on_commit(lambda: _mirror(fresh), robust=True)
-    hour_ago = timezone.now().timestamp() - 3600
     return Taken(
         added=len(fresh),
         duplicates=len(known) - len(fresh),
         unknown=len(named) - len(known),
-        late=sum(0 < event.at < hour_ago for event in fresh.values()),
+        late=sum(0 < event.at < now - 3600 for event in fresh.values()),
     )
+
+
+def _as_of(now: float, event: contract.Interaction) -> contract.Interaction:
+    moment(event.at)
+    return contract.no_later_than(now, event)
 
 
 def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
@@ -264,7 +283,7 @@ def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
     if person is None:
         return ()
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, (person.pk, 2 * contract.MAX_HISTORY))
+        cursor.execute(_HISTORY, (person.pk, _HISTORY_EVENTS))
         rows = cursor.fetchall()
     name = person.external_id
     return tuple(
@@ -273,11 +292,30 @@ def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
     )
 
 
+_HISTORY_EVENTS: Final = 2 * contract.MAX_HISTORY
+
 # Written out because the ORM takes longer to compose it and to convert its rows than to read them.
 _HISTORY: Final = (
     "SELECT c.external_id, i.liked, i.disliked, i.view_time, i.created_at "
     "FROM recommend_userinteraction i JOIN recommend_content c ON c.id = i.content_id "
     "WHERE i.person_id = %s ORDER BY i.created_at DESC, i.id DESC LIMIT %s"
+)
+
+
+def met_by(*, person: Person | None, history: Sequence[contract.Interaction]) -> tuple[str, ...]:
+    """What the person met besides their ``history``, where that is cut off: the contents they met
+    last, at most :data:`~discern.recommendations.contract.MAX_SEEN`."""
+    if person is None or len(history) < _HISTORY_EVENTS:
+        return ()
+    with connection.cursor() as cursor:
+        cursor.execute(_MET, (person.pk, contract.MAX_SEEN))
+        return tuple(name for (name,) in cursor)
+
+
+_MET: Final = (
+    "SELECT c.external_id FROM recommend_content c JOIN (SELECT content_id, MAX(created_at) AS met "
+    "FROM recommend_userinteraction WHERE person_id = %s GROUP BY content_id) i "
+    "ON c.id = i.content_id ORDER BY i.met DESC, c.id DESC LIMIT %s"
 )
 
 
@@ -306,15 +344,15 @@ def forget(*, person: Person) -> int:
 
 
 def withdraw(*, person: Person, content: str) -> int:
-    """Takes the person's likes and dislikes of a content back; that they read it stays. Returns
-    how many there were, 0 the second time."""
+    """Takes the person's likes and dislikes of a content back; that they read it stays, also where
+    one interaction says both. Returns how many there were, 0 the second time."""
     wanted = stored(content)
     with transaction.atomic():
-        gone, _ = (
-            UserInteraction.objects.filter(person=person, content__external_id=wanted)
-            .filter(Q(liked=True) | Q(disliked=True))
-            .delete()
+        verdicts = UserInteraction.objects.filter(
+            Q(liked=True) | Q(disliked=True), person=person, content__external_id=wanted
         )
+        gone, _ = verdicts.filter(view_time__lte=0).delete()
+        gone += verdicts.update(liked=False, disliked=False)
         # Not after the commit: one that only half happened must be tried again as a whole.
         library().events.withdraw(person.external_id, wanted)
     return gone
