@@ -8,7 +8,8 @@ import threading
 import uuid
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from discern.web.jobs import services as jobs
 from discern.web.jobs.models import State
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.registry import kind_named
-from discern.web.uploads import housekeeping, services, storing
+from discern.web.uploads import housekeeping, quotas, resumable, services, storing
+from discern.web.uploads.errors import QuotaExceeded
 from discern.web.uploads.models import IdempotentRequest, Part, ResumableUpload, Upload
 from tests.fakes.pictures import PictureEngine, photograph_with_place, picture
 
@@ -282,6 +284,68 @@ def test_the_quota_of_bytes_is_kept(client: Client, settings: Any, files: Path) 
     upload(client)
     assert send(client, picture()).json()["code"] == "quota_exceeded"
     assert stored(files) == ["original"]
+
+
+def test_bytes_announced_for_an_upload_in_parts_count_until_it_is_given_up(
+    client: Client, settings: Any
+) -> None:
+    content = picture()
+    settings.UPLOAD_QUOTA_BYTES = len(content) + 10
+    location = begin(client, content)
+    assert send(client, content).json()["code"] == "quota_exceeded"
+    another = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="11", headers=TUS)
+    assert another.json()["code"] == "quota_exceeded"
+    assert part(client, location, 0, content).status_code == 204
+    Upload.objects.all().delete()
+    location = begin(client, content)
+    client.delete(location, headers=TUS)
+    assert send(client, content).status_code == 202
+
+
+def at_once(count: int, act: Callable[[], Any]) -> list[Any]:
+    """What ``act`` returned in threads that start together."""
+    barrier = threading.Barrier(count)
+
+    def one(_: int) -> Any:
+        barrier.wait()
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_quotas_hold_when_many_requests_come_at_once(owner: User, settings: Any) -> None:
+    settings.UPLOAD_QUOTA_PICTURES = 2
+    settings.UPLOAD_QUOTA_BYTES = 10_000_000
+
+    def accept() -> str:
+        try:
+            services.accept(owner=owner, files=[NamedFile("a.jpg", picture())])
+        except QuotaExceeded:
+            return "refused"
+        return "kept"
+
+    assert sorted(at_once(8, accept)) == ["kept"] * 2 + ["refused"] * 6
+    assert Upload.objects.count() == 2
+
+
+def test_no_more_uploads_in_parts_are_open_than_allowed_when_many_begin_at_once(
+    owner: User,
+) -> None:
+    for _ in range(quotas.MAX_OPEN - 2):
+        resumable.create(owner=owner, length="5", metadata="")
+
+    def begin_one() -> str:
+        try:
+            resumable.create(owner=owner, length="5", metadata="")
+        except QuotaExceeded:
+            return "refused"
+        return "begun"
+
+    assert sorted(at_once(8, begin_one)) == ["begun"] * 2 + ["refused"] * 6
 
 
 def test_too_many_files_are_refused_with_the_limit(client: Client) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from discern.errors import DiscernError, EmptyInput, InvalidInput, NotFound, TooLarge
@@ -21,12 +21,13 @@ from discern.web.api.errors import Conflict
 from discern.web.jobs import bells
 from discern.web.jobs import services as jobs
 from discern.web.jobs.models import INTERACTIVE, State
-from discern.web.uploads import storing
-from discern.web.uploads.errors import IdempotencyKeyReused, QuotaExceeded
+from discern.web.uploads import quotas, storing
+from discern.web.uploads.errors import IdempotencyKeyReused
 from discern.web.uploads.models import (
     FINDS,
     MAX_NAME_CHARS,
     IdempotentRequest,
+    ResumableUpload,
     Upload,
     folder_of,
 )
@@ -155,10 +156,20 @@ def check_find(given: str | None) -> str:
 
 
 def store(
-    *, owner: User, candidates: Sequence[Candidate], priority: int, find: str
+    *,
+    owner: User,
+    candidates: Sequence[Candidate],
+    priority: int,
+    find: str,
+    finishing: ResumableUpload | None = None,
 ) -> list[Upload]:
     """Writes the files, then all their rows in one transaction; on any failure removes what was
-    written and keeps nothing. ``find`` is as :func:`check_find` returns it."""
+    written and keeps nothing. ``find`` is as :func:`check_find` returns it; ``finishing`` is the
+    upload in parts that became the file.
+
+    Raises:
+        QuotaExceeded, StorageFull: as :func:`accept`.
+    """
     rows = [_row(owner, candidate, priority, find) for candidate in candidates]
     written: list[str] = []
     try:
@@ -166,7 +177,9 @@ def store(
             written.append(row.original)
             storing.write(row.original, candidate.data)
         with transaction.atomic():
-            check_quota(owner, candidates)
+            quotas.hold(owner)
+            wanted = sum(len(candidate.data) for candidate in candidates)
+            quotas.check(owner, pictures=len(candidates), wanted=wanted, finishing=finishing)
             for row in rows:
                 # A picture waits from here on: writing its file was the request's own time.
                 row.created_at = row.available_at = row.notified_at = timezone.now()
@@ -192,30 +205,6 @@ def _row(owner: User, candidate: Candidate, priority: int, find: str) -> Upload:
     )
     row.progress_total = len(row.steps)
     return row
-
-
-def check_quota(owner: User, candidates: Sequence[Candidate]) -> None:
-    """Raises:
-    QuotaExceeded: with these, the person would have more pictures or bytes than allowed.
-    """
-    used = Upload._default_manager.filter(owner=owner).aggregate(
-        bytes=Sum("bytes", default=0), count=Count("pk")
-    )
-    pictures, room = settings.UPLOAD_QUOTA_PICTURES, settings.UPLOAD_QUOTA_BYTES
-    if used["count"] + len(candidates) > pictures:
-        raise QuotaExceeded(
-            f"You have {used['count']:,} pictures; the limit is {pictures:,}. Delete some first.",
-            field="files",
-            limit=pictures,
-        )
-    wanted = sum(len(candidate.data) for candidate in candidates)
-    if used["bytes"] + wanted > room:
-        raise QuotaExceeded(
-            f"These pictures have {wanted:,} bytes; of your {room:,} bytes "
-            f"{room - used['bytes']:,} are left. Delete some first.",
-            field="files",
-            limit=room,
-        )
 
 
 def fingerprint(names_and_contents: Iterable[tuple[str, bytes]], find: str) -> str:
