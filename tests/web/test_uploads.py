@@ -24,12 +24,20 @@ from discern.errors import InferenceFailed, ModelNotReady
 from discern.web.accounts.models import User
 from discern.web.engine import get_engine
 from discern.web.jobs import services as jobs
+from discern.web.jobs import tidying, worker
 from discern.web.jobs.models import State
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.registry import kind_named
 from discern.web.uploads import housekeeping, quotas, resumable, services, storing
 from discern.web.uploads.errors import QuotaExceeded
-from discern.web.uploads.models import IdempotentRequest, Part, ResumableUpload, Upload
+from discern.web.uploads.models import (
+    IdempotentRequest,
+    Part,
+    ResumableUpload,
+    Round,
+    Upload,
+    folder_of,
+)
 from tests.fakes.pictures import PictureEngine, photograph_with_place, picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -632,7 +640,46 @@ def test_files_of_no_row_are_cleaned_away_once_they_are_old(
     assert housekeeping.clean()["files of no upload"] == 0
     monkeypatch.setattr(housekeeping, "MIN_AGE", datetime.timedelta(0))
     assert housekeeping.clean()["files of no upload"] == 1
+    assert not list(files.rglob(orphan.hex))
     assert storing.read(Upload.objects.get(pk=kept["id"]).original) == picture()
+
+
+def test_one_of_many_workers_cleans_up_and_then_none_for_an_hour(client: Client) -> None:
+    begin(client, picture())
+    ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
+    done = at_once(6, kind_named("picture").tidy)
+    assert [round["unfinished uploads"] for round in done if round] == [1]
+    assert housekeeping.clean_if_due() == {}
+    Round.objects.update(due_at="2020-01-01T00:00:00Z")
+    assert housekeeping.clean_if_due()["unfinished uploads"] == 0
+
+
+def test_a_worker_s_sweeper_lets_the_kinds_tidy_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(client, picture())
+    ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
+    monkeypatch.setattr(tidying, "ASK_EVERY_S", 0.05)
+    stopping = threading.Event()
+    sweeper = threading.Thread(target=worker.sweep_until, args=(stopping,))
+    sweeper.start()
+    for _ in range(200):
+        if ResumableUpload.objects.count() == 0:
+            break
+        threading.Event().wait(0.05)
+    stopping.set()
+    sweeper.join()
+    assert ResumableUpload.objects.count() == 0
+
+
+def test_deleting_also_removes_what_a_worker_stored_before_it_died(
+    client: Client, files: Path
+) -> None:
+    answered = upload(client)
+    folder = folder_of(uuid.UUID(answered["id"]))
+    storing.write(str(folder / "thumbnail"), b"stored, but not told")
+    client.delete(answered["links"]["self"])
+    assert stored(files) == []
 
 
 def test_the_row_and_its_message_wait_for_the_transaction_to_commit(owner: User) -> None:

@@ -113,6 +113,16 @@ class Part(models.Model):
         return f"{self.resumable_id} from {self.offset}"
 
 
+class Round(models.Model):
+    """Something that one process does now and then: whoever moves ``due_at`` on does it."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    due_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}, due at {self.due_at}"
+
+
 class IdempotentRequest(models.Model):
     """The answer to a request that named an Idempotency-Key, so that sending it again, after an
     answer that never arrived, gives the same answer and does nothing twice."""

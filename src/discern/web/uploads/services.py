@@ -20,7 +20,7 @@ from discern.web.accounts.models import User
 from discern.web.api.errors import Conflict
 from discern.web.jobs import bells
 from discern.web.jobs import services as jobs
-from discern.web.jobs.models import INTERACTIVE, State
+from discern.web.jobs.models import INTERACTIVE
 from discern.web.uploads import quotas, storing
 from discern.web.uploads.errors import IdempotencyKeyReused
 from discern.web.uploads.models import (
@@ -301,10 +301,9 @@ def delete(*, owner: User, upload_id: uuid.UUID) -> None:
     """
     with transaction.atomic():
         row = get(owner=owner, upload_id=upload_id)
-        names = [row.original, row.picture, row.thumbnail]
-        if row.state == State.PROCESSING:
-            # The worker may have stored files whose names the row does not tell yet.
-            names += [str(folder_of(row.pk) / name) for name in ("picture", "thumbnail")]
+        # A worker, also one that died, may have stored files whose names the row does not tell.
+        derived = [str(folder_of(row.pk) / name) for name in ("picture", "thumbnail")]
+        names = {row.original, row.picture, row.thumbnail, *derived}
         row.delete()
         transaction.on_commit(lambda: bells.ring(bells.CHANGED))
         transaction.on_commit(lambda: storing.remove(names), robust=True)
