@@ -379,6 +379,41 @@ def test_a_picture_whose_models_are_not_installed_is_done_with_a_note(
     assert "pull yolox-s" in done["notes"]["objects"]["message"]
 
 
+def test_what_was_left_out_can_be_done_once_its_models_are_installed(
+    client: Client, engine: PictureEngine, files: Path
+) -> None:
+    engine.vision_failure = ModelNotReady("No detector is installed: discern models pull yolox-s.")
+    answered = upload(client, picture("green"))
+    work()
+    assert client.post(f"{answered['links']['self']}/retry").json()["state"] == "queued"
+    engine.vision_failure = None
+    assert work() is Outcome.SETTLED
+    done = client.get(answered["links"]["self"]).json()
+    assert (done["state"], done["notes"]) == ("done", {})
+    assert done["objects"]["objects"][0]["label"] == "green"
+    assert done["mood"]["label"] == "positive"
+    assert stored(files) == ["picture", "thumbnail"]
+    assert client.post(f"{answered['links']['self']}/retry").status_code == 409
+
+
+def test_a_step_that_was_done_is_not_done_again_with_one_that_was_left_out(
+    client: Client, engine: PictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any, **__: Any) -> Any:
+        raise ModelNotReady("No detector is installed.")
+
+    answered = upload(client, picture("green"))
+    monkeypatch.setattr(engine, "detect_objects", missing)
+    work()
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "read_text", missing)
+    client.post(f"{answered['links']['self']}/retry")
+    work()
+    done = client.get(answered["links"]["self"]).json()
+    assert (done["state"], done["notes"]) == ("done", {})
+    assert (done["text"]["text"], done["mood"]["label"]) == ("good lovely", "positive")
+
+
 def test_a_model_that_is_still_loading_is_waited_for(client: Client, engine: PictureEngine) -> None:
     engine.vision_failure = ModelNotReady("Loading.", retry_after_s=0.01)
     answered = upload(client)

@@ -77,7 +77,9 @@ def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> N
             raise
         columns = {}
         notes[name] = {"code": error.code, "message": error.message}
-    with work.fenced(**columns, notes=notes, **_progress(work, done)):
+    # The mood is made from the text, so it follows a text that is read later; objects stand alone.
+    reached = done if name == "text" else max(done, work.job.progress_done)
+    with work.fenced(**columns, notes=notes, **_progress(work, reached)):
         pass
 
 

@@ -279,15 +279,19 @@ def get(*, owner: User, upload_id: uuid.UUID) -> Upload:
 
 
 def retry(*, owner: User, upload_id: uuid.UUID) -> Upload:
-    """Queues a failed or dead upload again.
+    """Queues an upload again that failed, is dead, or was done without some of its steps; those
+    steps alone are then done.
 
     Raises:
         NotFound: as :func:`get`.
-        Conflict: it has not failed.
+        Conflict: it is under way, or nothing is missing.
     """
     row = get(owner=owner, upload_id=upload_id)
-    if not jobs.retry(row):
-        raise Conflict(f"Only a failed upload can be retried; this one is {row.state}.")
+    if not jobs.retry(row, even_done=bool(row.notes)):
+        raise Conflict(
+            "Only an upload that failed, or was done with notes, can be retried; "
+            f"this one is {row.state}."
+        )
     row.refresh_from_db()
     return row
 

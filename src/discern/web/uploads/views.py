@@ -159,7 +159,7 @@ class UploadView(ApiView):
 
 
 class RetryView(ApiView):
-    """Another try for a picture that failed."""
+    """Another try for a picture that failed or was done in part."""
 
     @extend_schema(
         operation_id="retryUpload",
@@ -168,7 +168,8 @@ class RetryView(ApiView):
         responses={202: UploadSerializer},
     )
     def post(self, request: Request, upload_id: UUID) -> Response:
-        """Queue a failed or dead picture again."""
+        """Queue a picture again that is failed or dead, or done with notes; then only the steps
+        that the notes name are done, as after a detector was installed."""
         row = services.retry(owner=caller(request), upload_id=upload_id)
         return Response(describe(row), status=202)
 
