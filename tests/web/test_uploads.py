@@ -28,7 +28,7 @@ from discern.web.jobs import tidying, worker
 from discern.web.jobs.models import State
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.registry import kind_named
-from discern.web.uploads import housekeeping, quotas, resumable, services, storing
+from discern.web.uploads import housekeeping, quotas, render, resumable, services, storing
 from discern.web.uploads.errors import QuotaExceeded
 from discern.web.uploads.models import (
     IdempotentRequest,
@@ -576,6 +576,29 @@ def test_the_overlay_and_the_annotated_picture_show_what_is_over_the_threshold(
     assert client.get(f"{address}/overlay.svg?threshold=2").json()["field"] == "threshold"
 
 
+def test_an_image_is_asked_about_each_time_and_sent_again_only_when_it_changed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = upload(client, picture("red"))
+    work()
+    address = answered["links"]["self"]
+    marks = {}
+    for part in ("picture", "thumbnail", "overlay.svg", "annotated.png"):
+        first = client.get(f"{address}/{part}")
+        assert first["Cache-Control"] == "private, no-cache"
+        marks[part] = first["ETag"]
+    assert len(set(marks.values())) == 4
+    assert client.get(f"{address}/overlay.svg?threshold=0.5")["ETag"] != marks["overlay.svg"]
+    monkeypatch.setattr(render, "annotated_png", lambda *_, **__: pytest.fail("drawn for nothing"))
+    for part, mark in marks.items():
+        again = client.get(f"{address}/{part}", HTTP_IF_NONE_MATCH=mark)
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", mark)
+        assert again["Cache-Control"] == "private, no-cache"
+    Upload.objects.update(objects_found={"objects": []})
+    changed = client.get(f"{address}/overlay.svg", HTTP_IF_NONE_MATCH=marks["overlay.svg"])
+    assert changed.status_code == 200
+
+
 def test_a_picture_that_is_not_processed_yet_has_no_file_to_show(client: Client) -> None:
     assert client.get(f"{upload(client)['links']['self']}/picture").status_code == 404
 
@@ -682,8 +705,9 @@ def test_files_of_no_row_are_cleaned_away_once_they_are_old(
 def test_one_of_many_workers_cleans_up_and_then_none_for_an_hour(client: Client) -> None:
     begin(client, picture())
     ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
-    done = at_once(6, kind_named("picture").tidy)
+    done = at_once(6, housekeeping.clean_if_due)
     assert [round["unfinished uploads"] for round in done if round] == [1]
+    assert kind_named("picture").tidy is housekeeping.clean_if_due
     assert housekeeping.clean_if_due() == {}
     Round.objects.update(due_at="2020-01-01T00:00:00Z")
     assert housekeeping.clean_if_due()["unfinished uploads"] == 0

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from discern import __version__
 from discern.errors import InvalidInput, NotFound
 from discern.web.accounts.authentication import caller
 from discern.web.accounts.models import User
@@ -219,7 +223,10 @@ class PictureView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """The picture as it is stored: upright, without EXIF or place."""
         row = services.get(owner=caller(request), upload_id=upload_id)
-        return _image(_stored(row.picture), row.picture_media_type)
+        _must_have(row.picture)
+        return _image(
+            request, row.picture_media_type, lambda: _stored(row.picture), row.picture, row.sha256
+        )
 
 
 class ThumbnailView(ApiView):
@@ -231,7 +238,14 @@ class ThumbnailView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """At most 400 pixels on its longer side."""
         row = services.get(owner=caller(request), upload_id=upload_id)
-        return _image(_stored(row.thumbnail), row.picture_media_type)
+        _must_have(row.thumbnail)
+        return _image(
+            request,
+            row.picture_media_type,
+            lambda: _stored(row.thumbnail),
+            row.thumbnail,
+            row.sha256,
+        )
 
 
 class OverlayView(ApiView):
@@ -247,7 +261,13 @@ class OverlayView(ApiView):
         """An SVG of the picture's size with boxes and labels, to be laid over it."""
         row = services.get(owner=caller(request), upload_id=upload_id)
         _must_have(row.picture)
-        return _image(render.overlay_svg(row, threshold=_threshold(request)), "image/svg+xml")
+        threshold = _threshold(request)
+        return _image(
+            request,
+            "image/svg+xml",
+            lambda: render.overlay_svg(row, threshold=threshold),
+            *_drawn(row, threshold),
+        )
 
 
 class AnnotatedView(ApiView):
@@ -262,9 +282,13 @@ class AnnotatedView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """A PNG with boxes and labels drawn in."""
         row = services.get(owner=caller(request), upload_id=upload_id)
-        picture = _stored(row.picture)
+        _must_have(row.picture)
+        threshold = _threshold(request)
         return _image(
-            render.annotated_png(row, picture, threshold=_threshold(request)), "image/png"
+            request,
+            "image/png",
+            lambda: render.annotated_png(row, _stored(row.picture), threshold=threshold),
+            *_drawn(row, threshold),
         )
 
 
@@ -303,21 +327,34 @@ def _must_have(name: str) -> None:
 
 
 def _stored(name: str) -> bytes:
-    _must_have(name)
     try:
         return storing.read(name)
     except FileNotFoundError:
         raise NotFound("The picture's file is gone from the storage.") from None
 
 
-def _image(data: bytes, media_type: str) -> HttpResponse:
-    return HttpResponse(
-        data,
+def _drawn(row: Upload, threshold: float) -> tuple[Any, ...]:
+    return (str(row.pk), row.sha256, threshold, row.objects_found, row.text_found)
+
+
+def _image(
+    request: Request, media_type: str, make: Callable[[], bytes], *made_of: Any
+) -> HttpResponse:
+    """An image, or 304 when the caller has it. ``made_of`` is all that decides how it looks, so
+    that nothing is read or drawn to find out."""
+    mark = hashlib.sha256(orjson.dumps([__version__, media_type, *made_of])).hexdigest()[:32]
+    response = HttpResponse(
         content_type=media_type,
         headers={
-            "Cache-Control": "private, max-age=3600",
+            # It may be deleted, or worked on: a copy is asked about each time it is shown.
+            "Cache-Control": "private, no-cache",
+            "ETag": f'"{mark}"',
             "Content-Disposition": "inline",
             # Opened by itself, nothing in it may run, whatever it is.
             "Content-Security-Policy": "default-src 'none'; sandbox; style-src 'unsafe-inline'",
         },
     )
+    answer = get_conditional_response(request._request, etag=response["ETag"], response=response)
+    if answer is response:
+        response.content = make()
+    return cast(HttpResponse, answer)
