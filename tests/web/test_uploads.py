@@ -576,6 +576,30 @@ def test_the_overlay_and_the_annotated_picture_show_what_is_over_the_threshold(
     assert client.get(f"{address}/overlay.svg?threshold=2").json()["field"] == "threshold"
 
 
+def test_a_large_picture_is_drawn_on_a_smaller_one(client: Client) -> None:
+    answered = upload(client, picture("red", size=(4_200, 1_050)))
+    work()
+    drawn = client.get(f"{answered['links']['self']}/annotated.png").content
+    with Image.open(io.BytesIO(drawn)) as image:
+        assert image.size == (2_048, 512)
+        corner = image.getpixel((1_023, 254))  # of the box, which fills a quarter
+        assert image.getpixel((1_500, 400)) != corner != image.getpixel((500, 150))
+
+
+def test_one_picture_is_drawn_at_a_time_and_others_wait_a_bounded_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = upload(client)
+    work()
+    address = f"{answered['links']['self']}/annotated.png"
+    monkeypatch.setattr(render, "WAIT_S", 0.05)
+    with render._drawing:
+        refused = client.get(address)
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused["Retry-After"]
+    assert client.get(address).status_code == 200
+
+
 def test_an_image_is_asked_about_each_time_and_sent_again_only_when_it_changed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -280,7 +280,8 @@ class AnnotatedView(ApiView):
         responses={(200, "image/png"): _IMAGE},
     )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
-        """A PNG with boxes and labels drawn in."""
+        """A PNG with boxes and labels drawn in, at most 2,048 pixels on its longer side. A process
+        draws one at a time; 503 when others take long."""
         row = services.get(owner=caller(request), upload_id=upload_id)
         _must_have(row.picture)
         threshold = _threshold(request)
