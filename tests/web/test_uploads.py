@@ -697,14 +697,39 @@ def test_a_resumable_upload_is_private_expires_and_can_be_given_up(
 
 
 def test_the_protocol_s_version_is_asked_for_and_stated(client: Client) -> None:
-    refused = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="5")
-    assert (refused.status_code, refused["Tus-Resumable"]) == (400, "1.0.0")
-    described = client.options(f"{API}/resumable")
-    assert described.status_code == 204
-    assert "creation" in described["Tus-Extension"]
+    location = begin(client, picture())
+    for headers in ({}, {"Tus-Resumable": "0.2.2"}):
+        for refused in (
+            client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="5", headers=headers),
+            client.head(location, headers=headers),
+            client.delete(location, headers=headers),
+        ):
+            assert (refused.status_code, refused["Tus-Version"]) == (412, "1.0.0")
+    assert client.head(location, headers=TUS).status_code == 200
 
 
-@pytest.mark.parametrize("length", ["", "0", "-5", "x", str(10**12)])
+def test_what_the_server_can_do_is_told_to_anyone(client: Client) -> None:
+    location = begin(client, picture())
+    for caller in (client, Client()):
+        for address in (f"{API}/resumable", location):
+            described = caller.options(address)
+            assert described.status_code == 204
+            assert described["Tus-Version"] == "1.0.0"
+            assert "creation" in described["Tus-Extension"]
+    assert Client().options(location, headers={"Authorization": "Bearer wrong"}).status_code == 204
+    assert Client().head(location, headers=TUS).status_code == 401
+
+
+@pytest.mark.parametrize("offset", ["", "-5", "x", "1" * 21, "1" * 5_000])
+def test_an_impossible_offset_is_refused(client: Client, offset: str) -> None:
+    location = begin(client, picture())
+    response = client.patch(
+        location, b"x", content_type=PART, HTTP_UPLOAD_OFFSET=offset, headers=TUS
+    )
+    assert (response.status_code, response.json()["field"]) == (409, "Upload-Offset")
+
+
+@pytest.mark.parametrize("length", ["", "0", "-5", "x", str(10**12), "1" * 21, "1" * 5_000])
 def test_an_impossible_length_is_refused(client: Client, length: str) -> None:
     response = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH=length, headers=TUS)
     assert 400 <= response.status_code < 500

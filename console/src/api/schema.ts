@@ -483,7 +483,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description A PNG with boxes and labels drawn in. */
+        /**
+         * @description A PNG with boxes and labels drawn in, at most 2,048 pixels on its longer side. A process
+         *     draws one at a time; 503 when others take long.
+         */
         get: operations["getAnnotated"];
         put?: never;
         post?: never;
@@ -556,7 +559,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Queue a failed or dead picture again. */
+        /**
+         * @description Queue a picture again that is failed or dead, or done with notes; then only the steps
+         *     that the notes name are done, as after a detector was installed.
+         */
         post: operations["retryUpload"];
         delete?: never;
         options?: never;
@@ -3797,7 +3803,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
@@ -4067,7 +4075,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body came in chunks, without a length. */
             411: {
@@ -4352,7 +4362,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Over a stated limit; `limit` gives it. */
             413: {
@@ -4443,7 +4455,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Over a stated limit; `limit` gives it. */
             413: {
@@ -5514,6 +5528,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Another version of tus; Tus-Version names ours. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Over a stated limit; `limit` gives it. */
             413: {
                 headers: {
@@ -5592,6 +5615,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus; Tus-Version names ours. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5700,6 +5732,15 @@ export interface operations {
             };
             /** @description The body came in chunks, without a length. */
             411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus; Tus-Version names ours. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -24,6 +24,8 @@ VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,termination,expiration"
 PART_MEDIA_TYPE: Final = "application/offset+octet-stream"
 MAX_PART_BYTES: Final = MAX_IMAGE_BYTES
+MAX_DIGITS: Final = 20
+"""Of a length or an offset; Python itself refuses to read a number of some thousands."""
 
 
 def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
@@ -35,7 +37,7 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
         TooLarge: longer than a picture may be.
         QuotaExceeded: too many unfinished uploads, or no room for this one.
     """
-    if not length.isascii() or not length.isdigit() or int(length) < 1:
+    if not _is_whole(length) or int(length) < 1:
         raise InvalidInput("'Upload-Length' must be the file's bytes.", field="Upload-Length")
     if int(length) > MAX_IMAGE_BYTES:
         raise TooLarge(
@@ -136,8 +138,12 @@ def _locked(owner: User, resumable_id: uuid.UUID) -> ResumableUpload:
     return found
 
 
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+
+
 def _check_part(row: ResumableUpload, offset: str, data: bytes) -> None:
-    if not offset.isascii() or not offset.isdigit():
+    if not _is_whole(offset):
         raise OffsetMismatch("'Upload-Offset' must be a whole number.", field="Upload-Offset")
     if int(offset) != row.offset:
         raise OffsetMismatch(
