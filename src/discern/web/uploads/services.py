@@ -207,9 +207,11 @@ def _row(owner: User, candidate: Candidate, priority: int, find: str) -> Upload:
     return row
 
 
-def fingerprint(names_and_contents: Iterable[tuple[str, bytes]], find: str) -> str:
+def fingerprint(
+    names_and_contents: Iterable[tuple[str, bytes]], *, find: str, priority: int
+) -> str:
     """Tells one request's files, and what is asked of them, from another's."""
-    digest = hashlib.sha256(find.encode())
+    digest = hashlib.sha256(f"{find} {priority}".encode())
     for name, content in names_and_contents:
         digest.update(len(name).to_bytes(4, "big") + name.encode("utf-8", "replace"))
         digest.update(hashlib.sha256(content).digest())
@@ -231,7 +233,7 @@ def remembered(*, owner: User, key: str, mark: str) -> IdempotentRequest | None:
     """The stored answer to the same request, if it was made before.
 
     Raises:
-        IdempotencyKeyReused: the key was used for other files.
+        IdempotencyKeyReused: the key was used for other files, or asked for something else.
     """
     found = IdempotentRequest._default_manager.filter(owner=owner, key=key).first()
     if found is not None and found.fingerprint != mark:
@@ -243,10 +245,11 @@ def remembered(*, owner: User, key: str, mark: str) -> IdempotentRequest | None:
 
 
 def remember(*, owner: User, key: str, mark: str, status: int, body: Any) -> None:
-    """Stores the answer of a request; to be called in the transaction that carries it out.
+    """Stores the answer of a request; to be called in the transaction that carries it out. Waits
+    for another transaction that carries out a request with this key.
 
     Raises:
-        Conflict: the same request is being carried out right now.
+        Conflict: that one has been carried out meanwhile.
     """
     try:
         with transaction.atomic():
@@ -255,7 +258,7 @@ def remember(*, owner: User, key: str, mark: str, status: int, body: Any) -> Non
             )
     except IntegrityError:
         raise Conflict(
-            "A request with this Idempotency-Key is being carried out; ask again shortly.",
+            "A request with this Idempotency-Key was carried out just now; ask again shortly.",
             field="Idempotency-Key",
             retry_after_s=1,
         ) from None

@@ -19,12 +19,14 @@ from discern import __version__
 from discern.errors import InvalidInput, NotFound
 from discern.web.accounts.authentication import caller
 from discern.web.accounts.models import User
+from discern.web.api.errors import Conflict
 from discern.web.api.paging import NewestFirst
 from discern.web.api.problems import problem_of
 from discern.web.api.views import ApiView
 from discern.web.jobs.models import BATCH, INTERACTIVE, State
 from discern.web.uploads import events, render, services, storing
-from discern.web.uploads.models import FINDS, Upload
+from discern.web.uploads.errors import QuotaExceeded
+from discern.web.uploads.models import FINDS, IdempotentRequest, Upload
 from discern.web.uploads.parsing import PicturesParser
 from discern.web.uploads.serializers import (
     AcceptedSerializer,
@@ -117,13 +119,22 @@ class UploadsView(ApiView):
         if key is None:
             rows = services.store(owner=owner, candidates=candidates, priority=priority, find=find)
             return self._accepted(rows, refused)
-        mark = services.fingerprint(((item.name, item.data) for item in candidates), find)
+        named = ((item.name, item.data) for item in candidates)
+        mark = services.fingerprint(named, find=find, priority=priority)
         key = services.check_key(key)
         if found := services.remembered(owner=owner, key=key, mark=mark):
-            return Response(found.body, status=found.status, headers={"Idempotent-Replay": "true"})
-        with transaction.atomic():
-            rows = services.store(owner=owner, candidates=candidates, priority=priority, find=find)
-            return self._remembered(owner, key, mark, rows, refused)
+            return _replayed(found)
+        try:
+            with transaction.atomic():
+                rows = services.store(
+                    owner=owner, candidates=candidates, priority=priority, find=find
+                )
+                return self._remembered(owner, key, mark, rows, refused)
+        except (Conflict, QuotaExceeded):
+            # The same request, sent twice at once, may have been carried out while this waited.
+            if found := services.remembered(owner=owner, key=key, mark=mark):
+                return _replayed(found)
+            raise
 
     def _remembered(
         self,
@@ -143,8 +154,7 @@ class UploadsView(ApiView):
 
     def _accepted(self, rows: Sequence[Upload], refused: list[dict[str, Any]]) -> Response:
         body = {"uploads": [describe(row) for row in rows], "rejected": refused}
-        headers = {"Location": body["uploads"][0]["links"]["self"]} if len(rows) == 1 else {}
-        return Response(body, status=202, headers=headers)
+        return Response(body, status=202, headers=_location(body))
 
 
 class UploadView(ApiView):
@@ -291,6 +301,17 @@ class AnnotatedView(ApiView):
             lambda: render.annotated_png(row, _stored(row.picture), threshold=threshold),
             *_drawn(row, threshold),
         )
+
+
+def _replayed(found: IdempotentRequest) -> Response:
+    headers = {**_location(found.body), "Idempotent-Replay": "true"}
+    return Response(found.body, status=found.status, headers=headers)
+
+
+def _location(body: dict[str, Any]) -> dict[str, str]:
+    """Where the upload is, if the answer tells of one."""
+    uploads = body["uploads"]
+    return {"Location": uploads[0]["links"]["self"]} if len(uploads) == 1 else {}
 
 
 def _refusal(item: services.Rejected) -> dict[str, Any]:
