@@ -565,17 +565,27 @@ def test_events_tell_progress_and_end_with_done(client: Client) -> None:
     assert json.loads(last.split("data: ")[1])["state"] == "done"
 
 
-def test_more_event_streams_than_allowed_are_told_to_poll(client: Client, settings: Any) -> None:
-    address = upload(client)["links"]["events"]
-    open_streams = [client.get(address) for _ in range(settings.UPLOAD_EVENT_STREAMS)]
+def test_more_event_streams_than_allowed_are_told_to_poll(
+    client: Client, stranger: Client, settings: Any
+) -> None:
+    address, theirs = (upload(who)["links"]["events"] for who in (client, stranger))
+    share = settings.UPLOAD_EVENT_STREAMS // 2
+    open_streams = [client.get(address) for _ in range(share)]
     refused = client.get(address)
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     assert refused["Retry-After"]
+    open_streams += [stranger.get(theirs) for _ in range(share)]
+    assert {response.status_code for response in open_streams} == {200}
+    third = Client()
+    third.force_login(User.objects.create_user("cat", password="nobody-in-particular"))
+    late = upload(third)["links"]["events"]
+    assert third.get(late).status_code == 503
     for response in open_streams:
         response.close()
-    again = client.get(address)
-    assert again.status_code == 200
-    again.close()
+    for who, its in ((client, address), (third, late)):
+        again = who.get(its)
+        assert again.status_code == 200
+        again.close()
 
 
 def test_the_overlay_and_the_annotated_picture_show_what_is_over_the_threshold(

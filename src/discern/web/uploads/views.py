@@ -210,9 +210,10 @@ class EventsView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """Server-sent events: `progress` on every change and `done` once at the end, each with
         the upload as JSON. Polling the upload itself works too."""
-        services.get(owner=caller(request), upload_id=upload_id)
+        owner = caller(request)
+        services.get(owner=owner, upload_id=upload_id)
         return StreamingHttpResponse(
-            events.stream(upload_id, describe),
+            events.stream(upload_id, describe, person=owner.pk),
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
