@@ -539,6 +539,23 @@ def test_the_list_is_newest_first_and_filtered_by_state_and_label(client: Client
     assert client.get(API, {"state": "lost"}).json()["field"] == "state"
 
 
+@pytest.mark.parametrize("label", ["Zürich_Tram", "zürich_tram", "ZÜRICH_TRAM"])
+def test_the_case_of_a_label_does_not_matter_to_the_filter(
+    client: Client, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    from tests.fakes import pictures
+
+    monkeypatch.setattr(pictures, "_look", lambda _: ("Zürich_Tram", 64, 48))
+    monkeypatch.setitem(pictures.WORDS, "Zürich_Tram", "")
+    upload(client)
+    work()
+    assert len(client.get(API, {"label": label}).json()["results"]) == 1
+    assert client.get(API, {"label": "zürich tram"}).json()["results"] == []
+    Upload.objects.update(labels="|Dog|")
+    for old in ("dog", "DOG"):
+        assert len(client.get(API, {"label": old}).json()["results"]) == 1
+
+
 def test_the_list_comes_in_pages(client: Client) -> None:
     for _ in range(3):
         upload(client)

@@ -4581,7 +4581,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
-                /** @description Only with an object of this label. */
+                /** @description Only with an object of this label; case does not matter. */
                 label?: string;
                 page_size?: number;
                 /** @description Only in this state. */

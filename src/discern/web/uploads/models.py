@@ -26,6 +26,12 @@ def folder_of(upload_id: uuid.UUID) -> PurePosixPath:
     return PurePosixPath("pictures", upload_id.hex[:2], upload_id.hex)
 
 
+def folded(label: str) -> str:
+    """A label as it is stored to filter by, so that databases need not agree on what letters are
+    the same: SQLite knows only those of ASCII."""
+    return label.casefold()
+
+
 class Upload(Job):
     """One picture and what was found in it.
 

@@ -17,7 +17,7 @@ from discern.web.engine import get_engine
 from discern.web.jobs.models import State
 from discern.web.jobs.work import LeaseLost, Work
 from discern.web.uploads import storing
-from discern.web.uploads.models import Upload, folder_of
+from discern.web.uploads.models import Upload, folded, folder_of
 
 THUMBNAIL_SIDE: Final = 400
 DEADLINE_S: Final = 60.0
@@ -99,7 +99,7 @@ def _will_not_change(error: DiscernError) -> bool:
 
 def _objects(picture: bytes) -> dict[str, Any]:
     found = get_engine().detect_objects(picture, deadline_s=DEADLINE_S)
-    labels = sorted({item.label for item in found.objects})
+    labels = sorted({folded(item.label) for item in found.objects})
     return {
         "objects_found": found.to_dict(),
         "labels": "".join(f"|{label}" for label in labels) + "|",

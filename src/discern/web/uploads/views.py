@@ -26,7 +26,7 @@ from discern.web.api.views import ApiView
 from discern.web.jobs.models import BATCH, INTERACTIVE, State
 from discern.web.uploads import events, render, services, storing
 from discern.web.uploads.errors import QuotaExceeded
-from discern.web.uploads.models import FINDS, IdempotentRequest, Upload
+from discern.web.uploads.models import FINDS, IdempotentRequest, Upload, folded
 from discern.web.uploads.parsing import PicturesParser
 from discern.web.uploads.serializers import (
     AcceptedSerializer,
@@ -49,7 +49,9 @@ class UploadsView(ApiView):
         tags=["uploads"],
         parameters=[
             OpenApiParameter("state", enum=list(State.values), description="Only in this state."),
-            OpenApiParameter("label", str, description="Only with an object of this label."),
+            OpenApiParameter(
+                "label", str, description="Only with an object of this label; case does not matter."
+            ),
             OpenApiParameter("cursor", str),
             OpenApiParameter("page_size", int),
         ],
@@ -65,7 +67,8 @@ class UploadsView(ApiView):
                 )
             rows = rows.filter(state=state)
         if label := request.query_params.get("label"):
-            rows = rows.filter(labels__contains=f"|{label[:100]}|")
+            # Rows from before labels were folded still need the database's own folding.
+            rows = rows.filter(labels__icontains=f"|{folded(label[:100])}|")
         pages = NewestFirst()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([describe(row) for row in page])
