@@ -27,7 +27,7 @@ DiscernError                internal_error
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class DiscernError(Exception):
@@ -116,7 +116,21 @@ class Draining(Unavailable):
 
 
 class EngineUnreachable(Unavailable):
+    """``cut_off`` tells a server that was asked and then went away from one that took no request.
+    It is what this process saw, so it is pickled with the error but not sent over a wire."""
+
     code = "engine_unreachable"
+    cut_off = False
+
+    @classmethod
+    def while_asked(cls, message: str, *, retry_after_s: float | None = None) -> Self:
+        """The error of a connection that was lost while the server was at work."""
+        error = cls(message, retry_after_s=retry_after_s)
+        error.cut_off = True
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (*super().__reduce__(), {"cut_off": self.cut_off})
 
 
 class DeadlineExceeded(DiscernError):

@@ -145,9 +145,34 @@ def test_a_connection_the_server_closed_while_idle_is_replaced_unnoticed() -> No
 
 def test_a_server_that_always_hangs_up_is_unreachable() -> None:
     with peer(lambda _: None) as (made, engine):
-        with pytest.raises(EngineUnreachable):
+        with pytest.raises(EngineUnreachable) as caught:
             engine.analyze(["good"])
         assert made.connections == 2
+        assert caught.value.cut_off
+
+
+def test_a_server_that_ends_at_work_is_told_from_one_that_ended_before_it_was_asked() -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            _read(connection)
+            connection.sendall(http(200, GOOD))
+            if dies_at_work:
+                _read(connection)
+            listener.close()
+
+    for dies_at_work in (True, False):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with RemoteEngine(url, timeout_s=20) as engine:
+                engine.analyze(["good"])
+                if not dies_at_work:
+                    thread.join()
+                with pytest.raises(EngineUnreachable) as caught:
+                    engine.analyze(["good"])
+            assert caught.value.cut_off is dies_at_work
 
 
 def test_nobody_listening_is_unreachable_with_a_time_to_come_back() -> None:
@@ -157,6 +182,7 @@ def test_nobody_listening_is_unreachable_with_a_time_to_come_back() -> None:
     with pytest.raises(EngineUnreachable) as caught:
         engine.analyze(["good"])
     assert caught.value.retry_after_s
+    assert not caught.value.cut_off
     assert not engine.ready()
     engine.close()
 

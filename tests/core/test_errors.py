@@ -4,7 +4,14 @@ import pickle
 
 import pytest
 
-from discern.errors import DiscernError, Overloaded, TooLarge, error_from_dict, errors_by_code
+from discern.errors import (
+    DiscernError,
+    EngineUnreachable,
+    Overloaded,
+    TooLarge,
+    error_from_dict,
+    errors_by_code,
+)
 
 
 def test_every_error_of_the_family_has_a_code_of_its_own() -> None:
@@ -39,6 +46,12 @@ def test_an_error_survives_pickling_between_processes() -> None:
     again = pickle.loads(pickle.dumps(TooLarge("too long", field="text", limit=5)))
     assert type(again) is TooLarge
     assert (again.message, again.field, again.limit) == ("too long", "text", 5)
+
+
+def test_how_a_model_server_was_lost_survives_pickling() -> None:
+    for error in (EngineUnreachable("refused"), EngineUnreachable.while_asked("reset")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), again.cut_off) == (EngineUnreachable, error.cut_off)
 
 
 def test_an_unknown_code_from_a_newer_server_is_still_an_error_of_the_family() -> None:

@@ -188,7 +188,7 @@ def test_an_engine_that_is_away_costs_no_attempt(error: Exception) -> None:
 
 def test_a_row_that_takes_the_model_server_down_each_time_is_set_aside() -> None:
     def away(_work: Work[Chore]) -> None:
-        raise EngineUnreachable("connection reset")
+        raise EngineUnreachable.while_asked("connection reset")
 
     Chosen.doing = staticmethod(away)
     chore = add()
@@ -197,6 +197,29 @@ def test_a_row_that_takes_the_model_server_down_each_time_is_set_aside() -> None
         work_on(chore)
     assert state(chore) == State.DEAD
     assert "10 times" in chore.error_message
+
+
+def test_a_row_outlives_any_number_of_refusals_and_comes_back_less_and_less_often() -> None:
+    def refused(_work: Work[Chore]) -> None:
+        raise EngineUnreachable("connection refused", retry_after_s=1.0)
+
+    Chosen.doing = staticmethod(refused)
+    chore = add()
+    pauses = []
+    for _ in range(5 * MAX_ENGINE_LOSSES):
+        Chore.objects.update(available_at=timezone.now())
+        assert work_on(chore) is Outcome.WAITING
+        assert state(chore) == State.QUEUED
+        pauses.append((chore.available_at - timezone.now()).total_seconds())
+    assert (chore.attempts, chore.engine_losses) == (0, 0)
+    assert pauses[0] < 2 < 20 < pauses[-1] < 40
+    Chosen.reset()
+    Chore.objects.update(available_at=timezone.now())
+    assert work_on(chore) is Outcome.SETTLED
+    Chosen.doing = staticmethod(refused)
+    work_on(other := add())
+    other.refresh_from_db()
+    assert (other.available_at - timezone.now()).total_seconds() < 2
 
 
 def test_an_input_that_breaks_a_rule_fails_at_once_with_its_code() -> None:

@@ -8,7 +8,8 @@ import threading
 import uuid
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,20 @@ from discern.errors import InferenceFailed, ModelNotReady
 from discern.web.accounts.models import User
 from discern.web.engine import get_engine
 from discern.web.jobs import services as jobs
+from discern.web.jobs import tidying, worker
 from discern.web.jobs.models import State
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.registry import kind_named
-from discern.web.uploads import housekeeping, services, storing
-from discern.web.uploads.models import IdempotentRequest, Part, ResumableUpload, Upload
+from discern.web.uploads import housekeeping, quotas, render, resumable, services, storing
+from discern.web.uploads.errors import QuotaExceeded
+from discern.web.uploads.models import (
+    IdempotentRequest,
+    Part,
+    ResumableUpload,
+    Round,
+    Upload,
+    folder_of,
+)
 from tests.fakes.pictures import PictureEngine, photograph_with_place, picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -233,6 +243,7 @@ def test_the_same_idempotency_key_gives_the_same_answer_and_does_nothing_twice(
     assert again.status_code == first.status_code == 202
     assert again.json() == first.json()
     assert again["Idempotent-Replay"] == "true"
+    assert again["Location"] == first["Location"] == first.json()["uploads"][0]["links"]["self"]
     assert Upload.objects.count() == 1
     assert stored(files) == ["original"]
 
@@ -242,6 +253,24 @@ def test_an_idempotency_key_is_not_taken_for_other_files(client: Client) -> None
     response = send(client, picture("blue"), HTTP_IDEMPOTENCY_KEY="once")
     assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
     assert Upload.objects.count() == 1
+
+
+def test_an_idempotency_key_is_not_taken_for_another_priority(client: Client) -> None:
+    send(client, picture(), HTTP_IDEMPOTENCY_KEY="once")
+    response = send(client, picture(), HTTP_IDEMPOTENCY_KEY="once", QUERY_STRING="priority=batch")
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("room", [10, 1])
+def test_the_same_request_sent_many_times_at_once_is_carried_out_once(
+    client: Client, settings: Any, files: Path, room: int
+) -> None:
+    settings.UPLOAD_QUOTA_PICTURES = room
+    answers = at_once(5, lambda: send(client, picture(), HTTP_IDEMPOTENCY_KEY="once"))
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert len({answer["Location"] for answer in answers}) == Upload.objects.count() == 1
+    assert sum("Idempotent-Replay" in answer for answer in answers) == 4
+    assert stored(files) == ["original"]
 
 
 def test_two_people_may_use_the_same_idempotency_key(client: Client, stranger: Client) -> None:
@@ -284,6 +313,68 @@ def test_the_quota_of_bytes_is_kept(client: Client, settings: Any, files: Path) 
     assert stored(files) == ["original"]
 
 
+def test_bytes_announced_for_an_upload_in_parts_count_until_it_is_given_up(
+    client: Client, settings: Any
+) -> None:
+    content = picture()
+    settings.UPLOAD_QUOTA_BYTES = len(content) + 10
+    location = begin(client, content)
+    assert send(client, content).json()["code"] == "quota_exceeded"
+    another = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="11", headers=TUS)
+    assert another.json()["code"] == "quota_exceeded"
+    assert part(client, location, 0, content).status_code == 204
+    Upload.objects.all().delete()
+    location = begin(client, content)
+    client.delete(location, headers=TUS)
+    assert send(client, content).status_code == 202
+
+
+def at_once(count: int, act: Callable[[], Any]) -> list[Any]:
+    """What ``act`` returned in threads that start together."""
+    barrier = threading.Barrier(count)
+
+    def one(_: int) -> Any:
+        barrier.wait()
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_quotas_hold_when_many_requests_come_at_once(owner: User, settings: Any) -> None:
+    settings.UPLOAD_QUOTA_PICTURES = 2
+    settings.UPLOAD_QUOTA_BYTES = 10_000_000
+
+    def accept() -> str:
+        try:
+            services.accept(owner=owner, files=[NamedFile("a.jpg", picture())])
+        except QuotaExceeded:
+            return "refused"
+        return "kept"
+
+    assert sorted(at_once(8, accept)) == ["kept"] * 2 + ["refused"] * 6
+    assert Upload.objects.count() == 2
+
+
+def test_no_more_uploads_in_parts_are_open_than_allowed_when_many_begin_at_once(
+    owner: User,
+) -> None:
+    for _ in range(quotas.MAX_OPEN - 2):
+        resumable.create(owner=owner, length="5", metadata="")
+
+    def begin_one() -> str:
+        try:
+            resumable.create(owner=owner, length="5", metadata="")
+        except QuotaExceeded:
+            return "refused"
+        return "begun"
+
+    assert sorted(at_once(8, begin_one)) == ["begun"] * 2 + ["refused"] * 6
+
+
 def test_too_many_files_are_refused_with_the_limit(client: Client) -> None:
     response = send(client, *[picture()] * (services.MAX_FILES + 1))
     assert response.status_code == 413
@@ -305,6 +396,41 @@ def test_a_picture_whose_models_are_not_installed_is_done_with_a_note(
     assert done["state"] == "done"
     assert set(done["notes"]) == {"objects", "text"}
     assert "pull yolox-s" in done["notes"]["objects"]["message"]
+
+
+def test_what_was_left_out_can_be_done_once_its_models_are_installed(
+    client: Client, engine: PictureEngine, files: Path
+) -> None:
+    engine.vision_failure = ModelNotReady("No detector is installed: discern models pull yolox-s.")
+    answered = upload(client, picture("green"))
+    work()
+    assert client.post(f"{answered['links']['self']}/retry").json()["state"] == "queued"
+    engine.vision_failure = None
+    assert work() is Outcome.SETTLED
+    done = client.get(answered["links"]["self"]).json()
+    assert (done["state"], done["notes"]) == ("done", {})
+    assert done["objects"]["objects"][0]["label"] == "green"
+    assert done["mood"]["label"] == "positive"
+    assert stored(files) == ["picture", "thumbnail"]
+    assert client.post(f"{answered['links']['self']}/retry").status_code == 409
+
+
+def test_a_step_that_was_done_is_not_done_again_with_one_that_was_left_out(
+    client: Client, engine: PictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any, **__: Any) -> Any:
+        raise ModelNotReady("No detector is installed.")
+
+    answered = upload(client, picture("green"))
+    monkeypatch.setattr(engine, "detect_objects", missing)
+    work()
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "read_text", missing)
+    client.post(f"{answered['links']['self']}/retry")
+    work()
+    done = client.get(answered["links"]["self"]).json()
+    assert (done["state"], done["notes"]) == ("done", {})
+    assert (done["text"]["text"], done["mood"]["label"]) == ("good lovely", "positive")
 
 
 def test_a_model_that_is_still_loading_is_waited_for(client: Client, engine: PictureEngine) -> None:
@@ -413,6 +539,23 @@ def test_the_list_is_newest_first_and_filtered_by_state_and_label(client: Client
     assert client.get(API, {"state": "lost"}).json()["field"] == "state"
 
 
+@pytest.mark.parametrize("label", ["Zürich_Tram", "zürich_tram", "ZÜRICH_TRAM"])
+def test_the_case_of_a_label_does_not_matter_to_the_filter(
+    client: Client, monkeypatch: pytest.MonkeyPatch, label: str
+) -> None:
+    from tests.fakes import pictures
+
+    monkeypatch.setattr(pictures, "_look", lambda _: ("Zürich_Tram", 64, 48))
+    monkeypatch.setitem(pictures.WORDS, "Zürich_Tram", "")
+    upload(client)
+    work()
+    assert len(client.get(API, {"label": label}).json()["results"]) == 1
+    assert client.get(API, {"label": "zürich tram"}).json()["results"] == []
+    Upload.objects.update(labels="|Dog|")
+    for old in ("dog", "DOG"):
+        assert len(client.get(API, {"label": old}).json()["results"]) == 1
+
+
 def test_the_list_comes_in_pages(client: Client) -> None:
     for _ in range(3):
         upload(client)
@@ -439,17 +582,27 @@ def test_events_tell_progress_and_end_with_done(client: Client) -> None:
     assert json.loads(last.split("data: ")[1])["state"] == "done"
 
 
-def test_more_event_streams_than_allowed_are_told_to_poll(client: Client, settings: Any) -> None:
-    address = upload(client)["links"]["events"]
-    open_streams = [client.get(address) for _ in range(settings.UPLOAD_EVENT_STREAMS)]
+def test_more_event_streams_than_allowed_are_told_to_poll(
+    client: Client, stranger: Client, settings: Any
+) -> None:
+    address, theirs = (upload(who)["links"]["events"] for who in (client, stranger))
+    share = settings.UPLOAD_EVENT_STREAMS // 2
+    open_streams = [client.get(address) for _ in range(share)]
     refused = client.get(address)
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     assert refused["Retry-After"]
+    open_streams += [stranger.get(theirs) for _ in range(share)]
+    assert {response.status_code for response in open_streams} == {200}
+    third = Client()
+    third.force_login(User.objects.create_user("cat", password="nobody-in-particular"))
+    late = upload(third)["links"]["events"]
+    assert third.get(late).status_code == 503
     for response in open_streams:
         response.close()
-    again = client.get(address)
-    assert again.status_code == 200
-    again.close()
+    for who, its in ((client, address), (third, late)):
+        again = who.get(its)
+        assert again.status_code == 200
+        again.close()
 
 
 def test_the_overlay_and_the_annotated_picture_show_what_is_over_the_threshold(
@@ -467,6 +620,53 @@ def test_the_overlay_and_the_annotated_picture_show_what_is_over_the_threshold(
         assert image.format == "PNG"
         assert len(image.getcolors(100_000) or ()) > 1
     assert client.get(f"{address}/overlay.svg?threshold=2").json()["field"] == "threshold"
+
+
+def test_a_large_picture_is_drawn_on_a_smaller_one(client: Client) -> None:
+    answered = upload(client, picture("red", size=(4_200, 1_050)))
+    work()
+    drawn = client.get(f"{answered['links']['self']}/annotated.png").content
+    with Image.open(io.BytesIO(drawn)) as image:
+        assert image.size == (2_048, 512)
+        corner = image.getpixel((1_023, 254))  # of the box, which fills a quarter
+        assert image.getpixel((1_500, 400)) != corner != image.getpixel((500, 150))
+
+
+def test_one_picture_is_drawn_at_a_time_and_others_wait_a_bounded_time(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = upload(client)
+    work()
+    address = f"{answered['links']['self']}/annotated.png"
+    monkeypatch.setattr(render, "WAIT_S", 0.05)
+    with render._drawing:
+        refused = client.get(address)
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert refused["Retry-After"]
+    assert client.get(address).status_code == 200
+
+
+def test_an_image_is_asked_about_each_time_and_sent_again_only_when_it_changed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = upload(client, picture("red"))
+    work()
+    address = answered["links"]["self"]
+    marks = {}
+    for part in ("picture", "thumbnail", "overlay.svg", "annotated.png"):
+        first = client.get(f"{address}/{part}")
+        assert first["Cache-Control"] == "private, no-cache"
+        marks[part] = first["ETag"]
+    assert len(set(marks.values())) == 4
+    assert client.get(f"{address}/overlay.svg?threshold=0.5")["ETag"] != marks["overlay.svg"]
+    monkeypatch.setattr(render, "annotated_png", lambda *_, **__: pytest.fail("drawn for nothing"))
+    for part, mark in marks.items():
+        again = client.get(f"{address}/{part}", HTTP_IF_NONE_MATCH=mark)
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", mark)
+        assert again["Cache-Control"] == "private, no-cache"
+    Upload.objects.update(objects_found={"objects": []})
+    changed = client.get(f"{address}/overlay.svg", HTTP_IF_NONE_MATCH=marks["overlay.svg"])
+    assert changed.status_code == 200
 
 
 def test_a_picture_that_is_not_processed_yet_has_no_file_to_show(client: Client) -> None:
@@ -543,14 +743,39 @@ def test_a_resumable_upload_is_private_expires_and_can_be_given_up(
 
 
 def test_the_protocol_s_version_is_asked_for_and_stated(client: Client) -> None:
-    refused = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="5")
-    assert (refused.status_code, refused["Tus-Resumable"]) == (400, "1.0.0")
-    described = client.options(f"{API}/resumable")
-    assert described.status_code == 204
-    assert "creation" in described["Tus-Extension"]
+    location = begin(client, picture())
+    for headers in ({}, {"Tus-Resumable": "0.2.2"}):
+        for refused in (
+            client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH="5", headers=headers),
+            client.head(location, headers=headers),
+            client.delete(location, headers=headers),
+        ):
+            assert (refused.status_code, refused["Tus-Version"]) == (412, "1.0.0")
+    assert client.head(location, headers=TUS).status_code == 200
 
 
-@pytest.mark.parametrize("length", ["", "0", "-5", "x", str(10**12)])
+def test_what_the_server_can_do_is_told_to_anyone(client: Client) -> None:
+    location = begin(client, picture())
+    for caller in (client, Client()):
+        for address in (f"{API}/resumable", location):
+            described = caller.options(address)
+            assert described.status_code == 204
+            assert described["Tus-Version"] == "1.0.0"
+            assert "creation" in described["Tus-Extension"]
+    assert Client().options(location, headers={"Authorization": "Bearer wrong"}).status_code == 204
+    assert Client().head(location, headers=TUS).status_code == 401
+
+
+@pytest.mark.parametrize("offset", ["", "-5", "x", "1" * 21, "1" * 5_000])
+def test_an_impossible_offset_is_refused(client: Client, offset: str) -> None:
+    location = begin(client, picture())
+    response = client.patch(
+        location, b"x", content_type=PART, HTTP_UPLOAD_OFFSET=offset, headers=TUS
+    )
+    assert (response.status_code, response.json()["field"]) == (409, "Upload-Offset")
+
+
+@pytest.mark.parametrize("length", ["", "0", "-5", "x", str(10**12), "1" * 21, "1" * 5_000])
 def test_an_impossible_length_is_refused(client: Client, length: str) -> None:
     response = client.post(f"{API}/resumable", HTTP_UPLOAD_LENGTH=length, headers=TUS)
     assert 400 <= response.status_code < 500
@@ -568,7 +793,47 @@ def test_files_of_no_row_are_cleaned_away_once_they_are_old(
     assert housekeeping.clean()["files of no upload"] == 0
     monkeypatch.setattr(housekeeping, "MIN_AGE", datetime.timedelta(0))
     assert housekeeping.clean()["files of no upload"] == 1
+    assert not list(files.rglob(orphan.hex))
     assert storing.read(Upload.objects.get(pk=kept["id"]).original) == picture()
+
+
+def test_one_of_many_workers_cleans_up_and_then_none_for_an_hour(client: Client) -> None:
+    begin(client, picture())
+    ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
+    done = at_once(6, housekeeping.clean_if_due)
+    assert [round["unfinished uploads"] for round in done if round] == [1]
+    assert kind_named("picture").tidy is housekeeping.clean_if_due
+    assert housekeeping.clean_if_due() == {}
+    Round.objects.update(due_at="2020-01-01T00:00:00Z")
+    assert housekeeping.clean_if_due()["unfinished uploads"] == 0
+
+
+def test_a_worker_s_sweeper_lets_the_kinds_tidy_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(client, picture())
+    ResumableUpload.objects.update(expires_at="2020-01-01T00:00:00Z")
+    monkeypatch.setattr(tidying, "ASK_EVERY_S", 0.05)
+    stopping = threading.Event()
+    sweeper = threading.Thread(target=worker.sweep_until, args=(stopping,))
+    sweeper.start()
+    for _ in range(200):
+        if ResumableUpload.objects.count() == 0:
+            break
+        threading.Event().wait(0.05)
+    stopping.set()
+    sweeper.join()
+    assert ResumableUpload.objects.count() == 0
+
+
+def test_deleting_also_removes_what_a_worker_stored_before_it_died(
+    client: Client, files: Path
+) -> None:
+    answered = upload(client)
+    folder = folder_of(uuid.UUID(answered["id"]))
+    storing.write(str(folder / "thumbnail"), b"stored, but not told")
+    client.delete(answered["links"]["self"])
+    assert stored(files) == []
 
 
 def test_the_row_and_its_message_wait_for_the_transaction_to_commit(owner: User) -> None:

@@ -483,7 +483,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description A PNG with boxes and labels drawn in. */
+        /**
+         * @description A PNG with boxes and labels drawn in, at most 2,048 pixels on its longer side. A process
+         *     draws one at a time; 503 when others take long.
+         */
         get: operations["getAnnotated"];
         put?: never;
         post?: never;
@@ -556,7 +559,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Queue a failed or dead picture again. */
+        /**
+         * @description Queue a picture again that is failed or dead, or done with notes; then only the steps
+         *     that the notes name are done, as after a detector was installed.
+         */
         post: operations["retryUpload"];
         delete?: never;
         options?: never;
@@ -3804,7 +3810,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The session's CSRF token is missing, or this caller may not do this. */
             403: {
@@ -4074,7 +4082,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body came in chunks, without a length. */
             411: {
@@ -4359,7 +4369,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Over a stated limit; `limit` gives it. */
             413: {
@@ -4450,7 +4462,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Over a stated limit; `limit` gives it. */
             413: {
@@ -4574,7 +4588,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
-                /** @description Only with an object of this label. */
+                /** @description Only with an object of this label; case does not matter. */
                 label?: string;
                 page_size?: number;
                 /** @description Only in this state. */
@@ -5521,6 +5535,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Another version of tus; Tus-Version names ours. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Over a stated limit; `limit` gives it. */
             413: {
                 headers: {
@@ -5599,6 +5622,15 @@ export interface operations {
             };
             /** @description There is no such thing, or it is another person's. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus; Tus-Version names ours. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5707,6 +5739,15 @@ export interface operations {
             };
             /** @description The body came in chunks, without a length. */
             411: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another version of tus; Tus-Version names ours. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,6 +8,7 @@ the end of the connection.
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -20,7 +21,8 @@ _SAME_S: Final = 0.01
 
 
 class ConnectionLost(Exception):
-    """The server closed the connection, or sent what is not HTTP, before a whole answer."""
+    """The server took the request, and then closed the connection or sent what is not HTTP before
+    a whole answer."""
 
 
 class AnswerLate(Exception):
@@ -59,20 +61,22 @@ class Connections:
 
         Raises:
             AnswerLate: ``end`` came first.
-            ConnectionLost: the second try was lost too.
-            OSError: no connection could be made.
+            ConnectionLost: the second try was lost too, or could not be made any more.
+            OSError: no connection could be made, and the server has seen nothing of the request.
         """
         length = "" if body is None else f"Content-Length: {len(body)}\r\n"
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._name}\r\n{headers}{length}\r\n"
         message = head.encode("latin-1") + (body or b"")
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
         try:
-            return self._ask(connection or self._connect(end), message, end)
-        except ConnectionLost:
+            return self._ask(self._take() or self._connect(end), message, end)
+        except ConnectionLost as lost:
             # The others have most likely been closed with it.
             self.close()
-            return self._ask(self._connect(end), message, end)
+            try:
+                again = self._connect(end)
+            except OSError:
+                raise lost from None
+            return self._ask(again, message, end)
 
     def close(self) -> None:
         """Closes idle connections."""
@@ -80,6 +84,17 @@ class Connections:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def _take(self) -> _Connection | None:
+        """The idle connection used last. Those the server has closed meanwhile are dropped: a
+        request sent on one would look as if it had been lost under the server's hands."""
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_quiet():
+                    return connection
+                connection.close()
+        return None
 
     def _connect(self, end: float) -> _Connection:
         left = max(min(self._connect_timeout_s, end - time.monotonic()), 0.001)
@@ -120,7 +135,13 @@ class _Connection:
         self._timeout_s = -1.0
         self._buffer = bytearray()
         self._end = 0.0
+        self._poll = select.poll()
+        self._poll.register(peer, select.POLLIN)
         self.reusable = True
+
+    def is_quiet(self) -> bool:
+        """Whether nothing came since the last answer, neither bytes nor the connection's end."""
+        return not self._poll.poll(0)
 
     def ask(self, message: bytes, end: float) -> tuple[int, bytes]:
         """Raises TimeoutError after ``end``; OSError or ValueError for no whole answer."""

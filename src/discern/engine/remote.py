@@ -196,7 +196,12 @@ class RemoteEngine:
             )
         except AnswerLate:
             raise DeadlineExceeded("The model server did not answer in time.") from None
-        except (OSError, ConnectionLost) as error:
+        except ConnectionLost as error:
+            raise EngineUnreachable.while_asked(
+                f"The model server at {self._base} was lost while it was asked.",
+                retry_after_s=RETRY_AFTER_S,
+            ) from error
+        except OSError as error:
             raise EngineUnreachable(
                 f"The model server at {self._base} cannot be reached.", retry_after_s=RETRY_AFTER_S
             ) from error

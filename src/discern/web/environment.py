@@ -216,7 +216,8 @@ class Environment(BaseSettings):
         default=8,
         ge=1,
         le=256,
-        description="Event streams one web process keeps open at once; each holds a thread.",
+        description="Event streams one web process keeps open at once, half of them for one "
+        "person; each holds a thread.",
     )
     recommendation_experiments: Experiments = Field(
         default_factory=lambda: {

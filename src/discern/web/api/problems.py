@@ -49,6 +49,7 @@ STATUS_BY_CODE: Final[Mapping[str, HTTPStatus]] = {
     "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
     "quota_exceeded": HTTPStatus.FORBIDDEN,
     "offset_mismatch": HTTPStatus.CONFLICT,
+    "unsupported_version": HTTPStatus.PRECONDITION_FAILED,
     "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 

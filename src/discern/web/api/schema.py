@@ -39,6 +39,7 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     },
     "required": ["type", "title", "status", "detail", "code"],
 }
+_PROBLEM_CONTENT: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ALWAYS: Final = {
     "429": "Too many requests; Retry-After says when to come back.",
     "503": "The model server or the database is away or overloaded; Retry-After says for how long.",
@@ -67,6 +68,9 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method, operation in operations.items():
             for status, description in _problems_of(path, method, operation).items():
                 operation["responses"].setdefault(status, _response(description))
+            for status, response in operation["responses"].items():
+                if status >= "400":  # a problem that the view itself describes
+                    response.setdefault("content", _PROBLEM_CONTENT)
     return result
 
 
@@ -87,8 +91,7 @@ def _problems_of(path: str, method: str, operation: dict[str, Any]) -> dict[str,
 
 
 def _response(description: str) -> dict[str, Any]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": description, "content": content}
+    return {"description": description, "content": _PROBLEM_CONTENT}
 
 
 def document() -> dict[str, Any]:

@@ -6,6 +6,7 @@
 | raises Stopping                     | queued again at once, attempt not counted           |
 | raises LeaseLost                    | untouched: it is another worker's                   |
 | raises Unavailable, DeadlineExceeded| queued again, attempt not counted                   |
+| ... the engine took no request      | the same, later with each time in a row             |
 | ... the engine lost 10 times on it  | dead                                                |
 | raises another DiscernError         | failed, with its code and message                   |
 | finds the database away             | queued again once it is back, attempt not counted   |
@@ -18,6 +19,7 @@ from __future__ import annotations
 import enum
 import functools
 import logging
+import threading
 from collections.abc import Callable
 from threading import Event
 from typing import Final
@@ -35,7 +37,33 @@ from discern.web.jobs.work import LeaseLost, Stopping, Work
 log = logging.getLogger(__name__)
 
 MAX_ENGINE_LOSSES: Final = 10
-"""A row during which a model server, ready before, went away this often is what kills it."""
+"""A row during which a model server, asked and at work, went away this often is what kills it."""
+
+LONGEST_PAUSE_S: Final = 30.0
+"""The most seconds a row rests, give or take a fifth, because the model server was away."""
+
+
+class _Refusals:
+    """How often in a row this process found the model server away. Where messages bring rows,
+    nothing but this keeps an outage from becoming a storm of claims."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def clear(self) -> None:
+        """Called when a row went through."""
+        with self._lock:
+            self._count = 0
+
+    def pause_s(self) -> float:
+        """Counts one more; returns how long its row should rest."""
+        with self._lock:
+            self._count += 1
+            return services.backoff_s(self._count, first=0.5, most=LONGEST_PAUSE_S)
+
+
+_refusals = _Refusals()
 
 
 class Outcome(enum.Enum):
@@ -70,6 +98,8 @@ def run(claim: Claim, *, stopping: Event) -> Outcome:
             numbers.taken(kind, since=job.available_at)
             settle = _handle(claim, job, lost=lost, stopping=stopping)
             result, outcome = wait_out(settle, limit_s=limit_s)
+    if outcome is Outcome.SETTLED:
+        _refusals.clear()
     numbers.RUNS.labels(kind, result).inc()
     return outcome
 
@@ -107,7 +137,7 @@ def _refuse(claim: Claim, code: str, message: str) -> _Settled:
 
 
 def _wait_for_engine(claim: Claim, error: DiscernError, job: Job) -> _Settled:
-    lost = isinstance(error, EngineUnreachable)
+    lost = isinstance(error, EngineUnreachable) and error.cut_off
     if lost and job.engine_losses + 1 >= MAX_ENGINE_LOSSES:
         services.fail(
             claim,
@@ -116,10 +146,17 @@ def _wait_for_engine(claim: Claim, error: DiscernError, job: Job) -> _Settled:
             state=State.DEAD,
         )
         return "dead", Outcome.SETTLED
-    services.put_back(
-        claim, priority=job.priority, delay_s=error.retry_after_s or 0.5, engine_lost=lost
-    )
+    services.put_back(claim, priority=job.priority, delay_s=_pause_s(error, job), engine_lost=lost)
     return "waiting", Outcome.WAITING
+
+
+def _pause_s(error: DiscernError, job: Job) -> float:
+    asked = error.retry_after_s or 0.5
+    if not isinstance(error, EngineUnreachable):
+        return asked
+    if error.cut_off:
+        return services.backoff_s(job.engine_losses + 1, first=asked, most=LONGEST_PAUSE_S)
+    return max(asked, _refusals.pause_s())
 
 
 def _try_again(claim: Claim, job: Job) -> _Settled:

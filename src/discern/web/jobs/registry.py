@@ -26,7 +26,8 @@ class Kind:
     that time. ``time_limit_s`` ends the renewing, so that a hung handler loses its row.
     ``max_attempts`` counts tries since the row last made progress. ``put_in_due`` puts in what a
     schedule says and returns how many rows those were; every sweeper asks it, so it must be cheap
-    and let only one of them win.
+    and let only one of them win. ``tidy`` removes what is left over and returns how much of what;
+    every worker asks it now and then, so it too lets only one of them win.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Kind:
     time_limit_s: float = 900.0
     max_attempts: int = 3
     put_in_due: Callable[[], int] | None = None
+    tidy: Callable[[], Mapping[str, int]] | None = None
 
 
 _kinds: dict[str, Kind] = {}

@@ -187,12 +187,14 @@ def put_back(
     return kept
 
 
-def retry(job: Job) -> bool:
-    """Queues a failed or dead row again, as new; False when it is in another state."""
+def retry(job: Job, *, even_done: bool = False) -> bool:
+    """Queues a failed or dead row again, as new, or with ``even_done`` one that is done; False
+    when it is in another state."""
     now = timezone.now()
+    states = FINAL if even_done else (State.FAILED, State.DEAD)
     changed = (
         type(job)
-        ._default_manager.filter(pk=job.pk, state__in=(State.FAILED, State.DEAD))
+        ._default_manager.filter(pk=job.pk, state__in=states)
         .update(
             state=State.QUEUED,
             attempts=0,

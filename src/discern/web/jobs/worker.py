@@ -18,6 +18,7 @@ from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.owners import owner_name
 from discern.web.jobs.registry import Kind, kinds
 from discern.web.jobs.services import Claim
+from discern.web.jobs.tidying import Tidier
 
 log = logging.getLogger(__name__)
 
@@ -148,13 +149,16 @@ class Worker:
 
 
 def sweep_until(stopping: threading.Event) -> None:
-    """Sweeps and reaps, at once and then regularly, until told to stop."""
+    """Sweeps and reaps, at once and then regularly, and lets each kind tidy up now and then, until
+    told to stop."""
     swept = 0.0
+    tidier = Tidier()
     while True:
         if time.monotonic() >= swept:
             swept = time.monotonic() + services.backoff_s(1, first=SWEEP_EVERY_S)
             sweep_once()
         _put_right(services.reap)
+        tidier.start_if_due()
         if stopping.wait(REAP_EVERY_S):
             break
     connection.close()

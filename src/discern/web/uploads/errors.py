@@ -17,5 +17,9 @@ class OffsetMismatch(InvalidInput):
     code = "offset_mismatch"
 
 
+class UnsupportedVersion(InvalidInput):
+    code = "unsupported_version"
+
+
 class IdempotencyKeyReused(InvalidInput):
     code = "idempotency_key_reused"

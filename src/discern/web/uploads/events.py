@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -22,30 +23,59 @@ LOOK_EVERY_S: Final = 0.1
 HEARTBEAT_S: Final = 15.0
 LONGEST_S: Final = 600.0
 FINAL: Final = frozenset({State.DONE, State.FAILED, State.DEAD})
-_streams = threading.BoundedSemaphore(settings.UPLOAD_EVENT_STREAMS)
 
 
-def stream(upload_id: uuid.UUID, describe: Callable[[Upload], dict[str, Any]]) -> Iterator[bytes]:
+class _Places:
+    """The streams this process may have open, of which one person gets at most half."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._share = max(1, most // 2)
+        self._taken: Counter[Any] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, person: Any) -> bool:
+        """False when none is free for this person."""
+        with self._lock:
+            free = self._taken.total() < self._most and self._taken[person] < self._share
+            if free:
+                self._taken[person] += 1
+            return free
+
+    def give_back(self, person: Any) -> None:
+        """Frees one that the person took."""
+        with self._lock:
+            self._taken -= Counter({person: 1})  # and forgets who has none
+
+
+_places = _Places(settings.UPLOAD_EVENT_STREAMS)
+
+
+def stream(
+    upload_id: uuid.UUID, describe: Callable[[Upload], dict[str, Any]], *, person: Any
+) -> Iterator[bytes]:
     """The events of one upload, as a body to stream: ``progress`` whenever its row changes, and
     ``done`` once, last. A comment is sent now and then, so that a connection that died is
     noticed; after ten minutes the stream ends and the browser asks for it again by itself.
 
     Raises:
-        Overloaded: as many streams as this process may have are open; poll instead.
+        Overloaded: as many streams are open as this process may have, or ``person`` has half of
+            them; poll instead.
     """
-    if not _streams.acquire(blocking=False):
+    if not _places.take(person):
         raise Overloaded(
             "Too many event streams are open; ask for the status instead, or again shortly.",
             retry_after_s=5,
         )
-    return _Released(_events(upload_id, describe))
+    return _Released(_events(upload_id, describe), lambda: _places.give_back(person))
 
 
 class _Released:
     """Gives the stream's place back however it ends, also when it was never begun."""
 
-    def __init__(self, events: Iterator[bytes]) -> None:
+    def __init__(self, events: Iterator[bytes], give_back: Callable[[], None]) -> None:
         self._events = events
+        self._give_back = give_back
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -58,7 +88,7 @@ class _Released:
         """Called by the server when the response has been sent or the client has gone."""
         if self._open:
             self._open = False
-            _streams.release()
+            self._give_back()
 
 
 def _events(upload_id: uuid.UUID, describe: Callable[[Upload], dict[str, Any]]) -> Iterator[bytes]:

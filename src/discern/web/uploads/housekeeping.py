@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from django.utils import timezone
 
 from discern.web.uploads import resumable, storing
-from discern.web.uploads.models import IdempotentRequest, Upload
+from discern.web.uploads.models import IdempotentRequest, Round, Upload
 
 KEEP_ANSWERS: Final = timedelta(hours=24)
 MIN_AGE: Final = timedelta(hours=1)
 """A file without a row may belong to a request that has not committed yet; after this, not."""
+
+
+EVERY: Final = timedelta(hours=1)
+
+
+def clean_if_due() -> dict[str, int]:
+    """:func:`clean`, in one process of the site, about once an hour; nothing in the others."""
+    now = timezone.now()
+    rounds = Round._default_manager
+    rounds.get_or_create(name="clean uploads", defaults={"due_at": now})
+    won = rounds.filter(name="clean uploads", due_at__lte=now).update(due_at=now + EVERY)
+    return clean() if won else {}
 
 
 def clean() -> dict[str, int]:
@@ -27,30 +41,37 @@ def clean() -> dict[str, int]:
 
 
 def _remove_orphans() -> int:
-    place = storing.storage()
     removed = 0
     for shard in _folders("pictures"):
-        for name in _folders(f"pictures/{shard}"):
-            folder = f"pictures/{shard}/{name}"
-            if not _is_orphan(folder, name):
-                continue
-            for file in place.listdir(folder)[1]:
-                place.delete(f"{folder}/{file}")
-                removed += 1
+        folders = _ids(_folders(f"pictures/{shard}"))
+        # One question for each shard: a large site has many pictures and few orphans.
+        known = Upload._default_manager.filter(pk__in=folders).values_list("pk", flat=True)
+        for upload_id in folders.keys() - set(known):
+            removed += _remove_old(f"pictures/{shard}/{folders[upload_id]}")
     return removed
 
 
-def _is_orphan(folder: str, name: str) -> bool:
-    try:
-        upload_id = uuid.UUID(hex=name)
-    except ValueError:
-        return False
+def _ids(names: Iterable[str]) -> dict[uuid.UUID, str]:
+    found = {}
+    for name in names:
+        with contextlib.suppress(ValueError):
+            found[uuid.UUID(hex=name)] = name
+    return found
+
+
+def _remove_old(folder: str) -> int:
     place = storing.storage()
-    files = place.listdir(folder)[1]
-    youngest = max((place.get_modified_time(f"{folder}/{file}") for file in files), default=None)
-    if youngest is None or timezone.now() - youngest < MIN_AGE:
-        return False
-    return not Upload._default_manager.filter(pk=upload_id).exists()
+    try:
+        files = [f"{folder}/{name}" for name in place.listdir(folder)[1]]
+        youngest = max(map(place.get_modified_time, files or [folder]))
+    except FileNotFoundError:
+        return 0  # somebody else was at it
+    if timezone.now() - youngest < MIN_AGE:
+        return 0
+    storing.remove(files)
+    with contextlib.suppress(OSError):
+        place.delete(folder)  # of any use on a file system only
+    return len(files)
 
 
 def _folders(path: str) -> list[str]:

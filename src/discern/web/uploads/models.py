@@ -26,6 +26,12 @@ def folder_of(upload_id: uuid.UUID) -> PurePosixPath:
     return PurePosixPath("pictures", upload_id.hex[:2], upload_id.hex)
 
 
+def folded(label: str) -> str:
+    """A label as it is stored to filter by, so that databases need not agree on what letters are
+    the same: SQLite knows only those of ASCII."""
+    return label.casefold()
+
+
 class Upload(Job):
     """One picture and what was found in it.
 
@@ -111,6 +117,16 @@ class Part(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resumable_id} from {self.offset}"
+
+
+class Round(models.Model):
+    """Something that one process does now and then: whoever moves ``due_at`` on does it."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    due_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}, due at {self.due_at}"
 
 
 class IdempotentRequest(models.Model):

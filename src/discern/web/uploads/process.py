@@ -17,7 +17,7 @@ from discern.web.engine import get_engine
 from discern.web.jobs.models import State
 from discern.web.jobs.work import LeaseLost, Work
 from discern.web.uploads import storing
-from discern.web.uploads.models import Upload, folder_of
+from discern.web.uploads.models import Upload, folded, folder_of
 
 THUMBNAIL_SIDE: Final = 400
 DEADLINE_S: Final = 60.0
@@ -77,7 +77,9 @@ def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> N
             raise
         columns = {}
         notes[name] = {"code": error.code, "message": error.message}
-    with work.fenced(**columns, notes=notes, **_progress(work, done)):
+    # The mood is made from the text, so it follows a text that is read later; objects stand alone.
+    reached = done if name == "text" else max(done, work.job.progress_done)
+    with work.fenced(**columns, notes=notes, **_progress(work, reached)):
         pass
 
 
@@ -97,7 +99,7 @@ def _will_not_change(error: DiscernError) -> bool:
 
 def _objects(picture: bytes) -> dict[str, Any]:
     found = get_engine().detect_objects(picture, deadline_s=DEADLINE_S)
-    labels = sorted({item.label for item in found.objects})
+    labels = sorted({folded(item.label) for item in found.objects})
     return {
         "objects_found": found.to_dict(),
         "labels": "".join(f"|{label}" for label in labels) + "|",

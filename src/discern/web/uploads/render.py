@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import io
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
+from discern.errors import Overloaded
 from discern.web.uploads.models import Upload
 
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's colors, told apart with any color vision (jfly.uni-koeln.de/color)."""
 
 TEXT_COLOR: Final = "#6a3d9a"
+
+MAX_SIDE: Final = 2_048
+"""The most pixels of a drawn picture's longer side: one of 12 megapixels took two seconds of a web
+process, most of them for packing the PNG."""
+
+WAIT_S: Final = 3.0
+"""How long a picture waits for the one being drawn in this process."""
+
+_drawing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +84,29 @@ def overlay_svg(row: Upload, *, threshold: float) -> bytes:
 
 
 def annotated_png(row: Upload, picture: bytes, *, threshold: float) -> bytes:
-    """The picture, as it is stored, with the outlines burnt in."""
+    """The picture with the outlines burnt in, no larger than :data:`MAX_SIDE`.
+
+    Raises:
+        Overloaded: others were drawn for :data:`WAIT_S` seconds; one at a time is.
+    """
+    if not _drawing.acquire(timeout=WAIT_S):
+        raise Overloaded(
+            "Other pictures are being drawn; ask again shortly, or lay the overlay over it.",
+            retry_after_s=WAIT_S,
+        )
+    try:
+        return _annotated(row, picture, threshold)
+    finally:
+        _drawing.release()
+
+
+def _annotated(row: Upload, picture: bytes, threshold: float) -> bytes:
     from PIL import Image, ImageDraw, ImageFont
 
     with Image.open(io.BytesIO(picture)) as opened:
+        opened.draft("RGB", (MAX_SIDE, MAX_SIDE))  # a large JPEG is unpacked at a half, or less
         image = opened.convert("RGB")
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
     scale = image.width / (row.width or image.width)
     draw = ImageDraw.Draw(image)
     stroke = max(2, max(image.size) // 300)

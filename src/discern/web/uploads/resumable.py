@@ -16,16 +16,16 @@ from django.utils import timezone
 from discern.errors import InvalidInput, NotFound, TooLarge
 from discern.vision.contract import MAX_IMAGE_BYTES
 from discern.web.accounts.models import User
-from discern.web.uploads import services
-from discern.web.uploads.errors import OffsetMismatch, QuotaExceeded
+from discern.web.uploads import quotas, services
+from discern.web.uploads.errors import OffsetMismatch
 from discern.web.uploads.models import Part, ResumableUpload, Upload
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = "creation,termination,expiration"
 PART_MEDIA_TYPE: Final = "application/offset+octet-stream"
 MAX_PART_BYTES: Final = MAX_IMAGE_BYTES
-MAX_OPEN: Final = 20
-"""The most unfinished uploads a person may have."""
+MAX_DIGITS: Final = 20
+"""Of a length or an offset; Python itself refuses to read a number of some thousands."""
 
 
 def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
@@ -35,9 +35,9 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
         InvalidInput: the length or the metadata cannot be read, or its ``find`` is not as
             :func:`discern.web.uploads.services.check_find` wants it.
         TooLarge: longer than a picture may be.
-        QuotaExceeded: too many unfinished uploads.
+        QuotaExceeded: too many unfinished uploads, or no room for this one.
     """
-    if not length.isascii() or not length.isdigit() or int(length) < 1:
+    if not _is_whole(length) or int(length) < 1:
         raise InvalidInput("'Upload-Length' must be the file's bytes.", field="Upload-Length")
     if int(length) > MAX_IMAGE_BYTES:
         raise TooLarge(
@@ -47,23 +47,17 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
         )
     told = parse_metadata(metadata)
     find = services.check_find(told.get("find"))
-    now = timezone.now()
-    unfinished = ResumableUpload._default_manager.filter(
-        owner=owner, upload__isnull=True, expires_at__gt=now
-    )
-    if unfinished.count() >= MAX_OPEN:
-        raise QuotaExceeded(
-            f"You have {MAX_OPEN} unfinished uploads; finish or delete one first.",
-            field="Upload-Length",
-            limit=MAX_OPEN,
+    with transaction.atomic():
+        quotas.hold(owner)
+        quotas.check_open(owner)
+        quotas.check(owner, pictures=1, wanted=int(length))
+        return ResumableUpload._default_manager.create(
+            owner=owner,
+            name=services.clean_name(told.get("filename", "")),
+            find=find,
+            length=int(length),
+            expires_at=timezone.now() + timedelta(hours=settings.UPLOAD_RESUMABLE_HOURS),
         )
-    return ResumableUpload._default_manager.create(
-        owner=owner,
-        name=services.clean_name(told.get("filename", "")),
-        find=find,
-        length=int(length),
-        expires_at=now + timedelta(hours=settings.UPLOAD_RESUMABLE_HOURS),
-    )
 
 
 def get(*, owner: User, resumable_id: uuid.UUID) -> ResumableUpload:
@@ -144,8 +138,12 @@ def _locked(owner: User, resumable_id: uuid.UUID) -> ResumableUpload:
     return found
 
 
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+
+
 def _check_part(row: ResumableUpload, offset: str, data: bytes) -> None:
-    if not offset.isascii() or not offset.isdigit():
+    if not _is_whole(offset):
         raise OffsetMismatch("'Upload-Offset' must be a whole number.", field="Upload-Offset")
     if int(offset) != row.offset:
         raise OffsetMismatch(
@@ -165,6 +163,8 @@ def _finish(owner: User, row: ResumableUpload) -> Upload:
     parts = row.parts.order_by("offset").values_list("data", flat=True)
     data = b"".join(bytes(part) for part in parts)
     candidate = services.look_at(row.name, data)
-    [upload] = services.store(owner=owner, candidates=[candidate], priority=0, find=row.find)
+    [upload] = services.store(
+        owner=owner, candidates=[candidate], priority=0, find=row.find, finishing=row
+    )
     row.parts.all().delete()
     return upload

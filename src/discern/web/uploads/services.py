@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from discern.errors import DiscernError, EmptyInput, InvalidInput, NotFound, TooLarge
@@ -20,13 +20,14 @@ from discern.web.accounts.models import User
 from discern.web.api.errors import Conflict
 from discern.web.jobs import bells
 from discern.web.jobs import services as jobs
-from discern.web.jobs.models import INTERACTIVE, State
-from discern.web.uploads import storing
-from discern.web.uploads.errors import IdempotencyKeyReused, QuotaExceeded
+from discern.web.jobs.models import INTERACTIVE
+from discern.web.uploads import quotas, storing
+from discern.web.uploads.errors import IdempotencyKeyReused
 from discern.web.uploads.models import (
     FINDS,
     MAX_NAME_CHARS,
     IdempotentRequest,
+    ResumableUpload,
     Upload,
     folder_of,
 )
@@ -155,10 +156,20 @@ def check_find(given: str | None) -> str:
 
 
 def store(
-    *, owner: User, candidates: Sequence[Candidate], priority: int, find: str
+    *,
+    owner: User,
+    candidates: Sequence[Candidate],
+    priority: int,
+    find: str,
+    finishing: ResumableUpload | None = None,
 ) -> list[Upload]:
     """Writes the files, then all their rows in one transaction; on any failure removes what was
-    written and keeps nothing. ``find`` is as :func:`check_find` returns it."""
+    written and keeps nothing. ``find`` is as :func:`check_find` returns it; ``finishing`` is the
+    upload in parts that became the file.
+
+    Raises:
+        QuotaExceeded, StorageFull: as :func:`accept`.
+    """
     rows = [_row(owner, candidate, priority, find) for candidate in candidates]
     written: list[str] = []
     try:
@@ -166,7 +177,9 @@ def store(
             written.append(row.original)
             storing.write(row.original, candidate.data)
         with transaction.atomic():
-            check_quota(owner, candidates)
+            quotas.hold(owner)
+            wanted = sum(len(candidate.data) for candidate in candidates)
+            quotas.check(owner, pictures=len(candidates), wanted=wanted, finishing=finishing)
             for row in rows:
                 # A picture waits from here on: writing its file was the request's own time.
                 row.created_at = row.available_at = row.notified_at = timezone.now()
@@ -194,33 +207,11 @@ def _row(owner: User, candidate: Candidate, priority: int, find: str) -> Upload:
     return row
 
 
-def check_quota(owner: User, candidates: Sequence[Candidate]) -> None:
-    """Raises:
-    QuotaExceeded: with these, the person would have more pictures or bytes than allowed.
-    """
-    used = Upload._default_manager.filter(owner=owner).aggregate(
-        bytes=Sum("bytes", default=0), count=Count("pk")
-    )
-    pictures, room = settings.UPLOAD_QUOTA_PICTURES, settings.UPLOAD_QUOTA_BYTES
-    if used["count"] + len(candidates) > pictures:
-        raise QuotaExceeded(
-            f"You have {used['count']:,} pictures; the limit is {pictures:,}. Delete some first.",
-            field="files",
-            limit=pictures,
-        )
-    wanted = sum(len(candidate.data) for candidate in candidates)
-    if used["bytes"] + wanted > room:
-        raise QuotaExceeded(
-            f"These pictures have {wanted:,} bytes; of your {room:,} bytes "
-            f"{room - used['bytes']:,} are left. Delete some first.",
-            field="files",
-            limit=room,
-        )
-
-
-def fingerprint(names_and_contents: Iterable[tuple[str, bytes]], find: str) -> str:
+def fingerprint(
+    names_and_contents: Iterable[tuple[str, bytes]], *, find: str, priority: int
+) -> str:
     """Tells one request's files, and what is asked of them, from another's."""
-    digest = hashlib.sha256(find.encode())
+    digest = hashlib.sha256(f"{find} {priority}".encode())
     for name, content in names_and_contents:
         digest.update(len(name).to_bytes(4, "big") + name.encode("utf-8", "replace"))
         digest.update(hashlib.sha256(content).digest())
@@ -242,7 +233,7 @@ def remembered(*, owner: User, key: str, mark: str) -> IdempotentRequest | None:
     """The stored answer to the same request, if it was made before.
 
     Raises:
-        IdempotencyKeyReused: the key was used for other files.
+        IdempotencyKeyReused: the key was used for other files, or asked for something else.
     """
     found = IdempotentRequest._default_manager.filter(owner=owner, key=key).first()
     if found is not None and found.fingerprint != mark:
@@ -254,10 +245,11 @@ def remembered(*, owner: User, key: str, mark: str) -> IdempotentRequest | None:
 
 
 def remember(*, owner: User, key: str, mark: str, status: int, body: Any) -> None:
-    """Stores the answer of a request; to be called in the transaction that carries it out.
+    """Stores the answer of a request; to be called in the transaction that carries it out. Waits
+    for another transaction that carries out a request with this key.
 
     Raises:
-        Conflict: the same request is being carried out right now.
+        Conflict: that one has been carried out meanwhile.
     """
     try:
         with transaction.atomic():
@@ -266,7 +258,7 @@ def remember(*, owner: User, key: str, mark: str, status: int, body: Any) -> Non
             )
     except IntegrityError:
         raise Conflict(
-            "A request with this Idempotency-Key is being carried out; ask again shortly.",
+            "A request with this Idempotency-Key was carried out just now; ask again shortly.",
             field="Idempotency-Key",
             retry_after_s=1,
         ) from None
@@ -290,15 +282,19 @@ def get(*, owner: User, upload_id: uuid.UUID) -> Upload:
 
 
 def retry(*, owner: User, upload_id: uuid.UUID) -> Upload:
-    """Queues a failed or dead upload again.
+    """Queues an upload again that failed, is dead, or was done without some of its steps; those
+    steps alone are then done.
 
     Raises:
         NotFound: as :func:`get`.
-        Conflict: it has not failed.
+        Conflict: it is under way, or nothing is missing.
     """
     row = get(owner=owner, upload_id=upload_id)
-    if not jobs.retry(row):
-        raise Conflict(f"Only a failed upload can be retried; this one is {row.state}.")
+    if not jobs.retry(row, even_done=bool(row.notes)):
+        raise Conflict(
+            "Only an upload that failed, or was done with notes, can be retried; "
+            f"this one is {row.state}."
+        )
     row.refresh_from_db()
     return row
 
@@ -312,10 +308,9 @@ def delete(*, owner: User, upload_id: uuid.UUID) -> None:
     """
     with transaction.atomic():
         row = get(owner=owner, upload_id=upload_id)
-        names = [row.original, row.picture, row.thumbnail]
-        if row.state == State.PROCESSING:
-            # The worker may have stored files whose names the row does not tell yet.
-            names += [str(folder_of(row.pk) / name) for name in ("picture", "thumbnail")]
+        # A worker, also one that died, may have stored files whose names the row does not tell.
+        derived = [str(folder_of(row.pk) / name) for name in ("picture", "thumbnail")]
+        names = {row.original, row.picture, row.thumbnail, *derived}
         row.delete()
         transaction.on_commit(lambda: bells.ring(bells.CHANGED))
         transaction.on_commit(lambda: storing.remove(names), robust=True)

@@ -6,15 +6,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.utils.http import http_date
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from discern.errors import InvalidInput
 from discern.vision.contract import MAX_IMAGE_BYTES
 from discern.web.accounts.authentication import caller
 from discern.web.api.views import ApiView
 from discern.web.uploads import resumable
+from discern.web.uploads.errors import UnsupportedVersion
 from discern.web.uploads.models import ResumableUpload
 from discern.web.uploads.parsing import PartParser
 
@@ -24,6 +25,9 @@ _VERSION: Final = OpenApiParameter(
 )
 
 
+_REFUSED: Final = OpenApiResponse(description="Another version of tus; Tus-Version names ours.")
+
+
 class TusView(ApiView):
     """Checks the protocol's version on the way in and states it on the way out."""
 
@@ -31,9 +35,26 @@ class TusView(ApiView):
         super().initial(request, *args, **kwargs)
         asked = request.headers.get("Tus-Resumable")
         if request.method != "OPTIONS" and asked != resumable.VERSION:
-            raise InvalidInput(
+            raise UnsupportedVersion(
                 f"'Tus-Resumable' must be {resumable.VERSION}.", field="Tus-Resumable"
             )
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [] if self._is_open() else super().get_authenticators()
+
+    def get_permissions(self) -> list[Any]:
+        return [] if self._is_open() else list(super().get_permissions())
+
+    def _is_open(self) -> bool:
+        return getattr(self.request, "method", None) == "OPTIONS"
+
+    @extend_schema(exclude=True)
+    def options(  # type: ignore[override]
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> Response:
+        """What the server can do, for anyone."""
+        headers = {"Tus-Extension": resumable.EXTENSIONS, "Tus-Max-Size": str(MAX_IMAGE_BYTES)}
+        return Response(status=204, headers=headers)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
@@ -61,7 +82,7 @@ class ResumablesView(TusView):
             ),
         ],
         request=None,
-        responses={201: None},
+        responses={201: None, 412: _REFUSED},
     )
     def post(self, request: Request) -> Response:
         """Begin an upload; Location is where its parts go (tus 1.0.0, creation)."""
@@ -73,20 +94,6 @@ class ResumablesView(TusView):
         location = request.build_absolute_uri(f"/api/v1/uploads/resumable/{made.pk}")
         return Response(status=201, headers={"Location": location, **_state(made)})
 
-    @extend_schema(
-        operation_id="describeResumableUploads", tags=["resumable uploads"], responses={204: None}
-    )
-    def options(  # type: ignore[override]
-        self, request: Request, *args: Any, **kwargs: Any
-    ) -> Response:
-        """What the server can do."""
-        headers = {
-            "Tus-Extension": resumable.EXTENSIONS,
-            "Tus-Max-Size": str(MAX_IMAGE_BYTES),
-            "Tus-Version": resumable.VERSION,
-        }
-        return Response(status=204, headers=headers)
-
 
 class ResumableView(TusView):
     """One resumable upload."""
@@ -97,7 +104,7 @@ class ResumableView(TusView):
         operation_id="getResumableUpload",
         tags=["resumable uploads"],
         parameters=[_VERSION],
-        responses={200: None},
+        responses={200: None, 412: _REFUSED},
     )
     def head(self, request: Request, resumable_id: UUID) -> Response:
         """How many bytes are stored."""
@@ -109,7 +116,7 @@ class ResumableView(TusView):
         tags=["resumable uploads"],
         parameters=[_VERSION, OpenApiParameter("Upload-Offset", int, _HEADER, required=True)],
         request={resumable.PART_MEDIA_TYPE: {"type": "string", "format": "binary"}},
-        responses={204: None},
+        responses={204: None, 412: _REFUSED},
     )
     def patch(self, request: Request, resumable_id: UUID) -> Response:
         """Store a part. With the last one the file becomes an upload: Content-Location says
@@ -126,7 +133,7 @@ class ResumableView(TusView):
         operation_id="deleteResumableUpload",
         tags=["resumable uploads"],
         parameters=[_VERSION],
-        responses={204: None},
+        responses={204: None, 412: _REFUSED},
     )
     def delete(self, request: Request, resumable_id: UUID) -> Response:
         """Give up an upload (tus 1.0.0, termination)."""

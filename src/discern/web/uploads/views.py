@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from discern import __version__
 from discern.errors import InvalidInput, NotFound
 from discern.web.accounts.authentication import caller
 from discern.web.accounts.models import User
+from discern.web.api.errors import Conflict
 from discern.web.api.paging import NewestFirst
 from discern.web.api.problems import problem_of
 from discern.web.api.views import ApiView
 from discern.web.jobs.models import BATCH, INTERACTIVE, State
 from discern.web.uploads import events, render, services, storing
-from discern.web.uploads.models import FINDS, Upload
+from discern.web.uploads.errors import QuotaExceeded
+from discern.web.uploads.models import FINDS, IdempotentRequest, Upload, folded
 from discern.web.uploads.parsing import PicturesParser
 from discern.web.uploads.serializers import (
     AcceptedSerializer,
@@ -43,7 +49,9 @@ class UploadsView(ApiView):
         tags=["uploads"],
         parameters=[
             OpenApiParameter("state", enum=list(State.values), description="Only in this state."),
-            OpenApiParameter("label", str, description="Only with an object of this label."),
+            OpenApiParameter(
+                "label", str, description="Only with an object of this label; case does not matter."
+            ),
             OpenApiParameter("cursor", str),
             OpenApiParameter("page_size", int),
         ],
@@ -59,7 +67,8 @@ class UploadsView(ApiView):
                 )
             rows = rows.filter(state=state)
         if label := request.query_params.get("label"):
-            rows = rows.filter(labels__contains=f"|{label[:100]}|")
+            # Rows from before labels were folded still need the database's own folding.
+            rows = rows.filter(labels__icontains=f"|{folded(label[:100])}|")
         pages = NewestFirst()
         page = pages.paginate_queryset(rows, request, view=self) or []
         return pages.get_paginated_response([describe(row) for row in page])
@@ -113,13 +122,22 @@ class UploadsView(ApiView):
         if key is None:
             rows = services.store(owner=owner, candidates=candidates, priority=priority, find=find)
             return self._accepted(rows, refused)
-        mark = services.fingerprint(((item.name, item.data) for item in candidates), find)
+        named = ((item.name, item.data) for item in candidates)
+        mark = services.fingerprint(named, find=find, priority=priority)
         key = services.check_key(key)
         if found := services.remembered(owner=owner, key=key, mark=mark):
-            return Response(found.body, status=found.status, headers={"Idempotent-Replay": "true"})
-        with transaction.atomic():
-            rows = services.store(owner=owner, candidates=candidates, priority=priority, find=find)
-            return self._remembered(owner, key, mark, rows, refused)
+            return _replayed(found)
+        try:
+            with transaction.atomic():
+                rows = services.store(
+                    owner=owner, candidates=candidates, priority=priority, find=find
+                )
+                return self._remembered(owner, key, mark, rows, refused)
+        except (Conflict, QuotaExceeded):
+            # The same request, sent twice at once, may have been carried out while this waited.
+            if found := services.remembered(owner=owner, key=key, mark=mark):
+                return _replayed(found)
+            raise
 
     def _remembered(
         self,
@@ -139,8 +157,7 @@ class UploadsView(ApiView):
 
     def _accepted(self, rows: Sequence[Upload], refused: list[dict[str, Any]]) -> Response:
         body = {"uploads": [describe(row) for row in rows], "rejected": refused}
-        headers = {"Location": body["uploads"][0]["links"]["self"]} if len(rows) == 1 else {}
-        return Response(body, status=202, headers=headers)
+        return Response(body, status=202, headers=_location(body))
 
 
 class UploadView(ApiView):
@@ -159,7 +176,7 @@ class UploadView(ApiView):
 
 
 class RetryView(ApiView):
-    """Another try for a picture that failed."""
+    """Another try for a picture that failed or was done in part."""
 
     @extend_schema(
         operation_id="retryUpload",
@@ -168,7 +185,8 @@ class RetryView(ApiView):
         responses={202: UploadSerializer},
     )
     def post(self, request: Request, upload_id: UUID) -> Response:
-        """Queue a failed or dead picture again."""
+        """Queue a picture again that is failed or dead, or done with notes; then only the steps
+        that the notes name are done, as after a detector was installed."""
         row = services.retry(owner=caller(request), upload_id=upload_id)
         return Response(describe(row), status=202)
 
@@ -195,9 +213,10 @@ class EventsView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """Server-sent events: `progress` on every change and `done` once at the end, each with
         the upload as JSON. Polling the upload itself works too."""
-        services.get(owner=caller(request), upload_id=upload_id)
+        owner = caller(request)
+        services.get(owner=owner, upload_id=upload_id)
         return StreamingHttpResponse(
-            events.stream(upload_id, describe),
+            events.stream(upload_id, describe, person=owner.pk),
             content_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
@@ -218,7 +237,10 @@ class PictureView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """The picture as it is stored: upright, without EXIF or place."""
         row = services.get(owner=caller(request), upload_id=upload_id)
-        return _image(_stored(row.picture), row.picture_media_type)
+        _must_have(row.picture)
+        return _image(
+            request, row.picture_media_type, lambda: _stored(row.picture), row.picture, row.sha256
+        )
 
 
 class ThumbnailView(ApiView):
@@ -230,7 +252,14 @@ class ThumbnailView(ApiView):
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """At most 400 pixels on its longer side."""
         row = services.get(owner=caller(request), upload_id=upload_id)
-        return _image(_stored(row.thumbnail), row.picture_media_type)
+        _must_have(row.thumbnail)
+        return _image(
+            request,
+            row.picture_media_type,
+            lambda: _stored(row.thumbnail),
+            row.thumbnail,
+            row.sha256,
+        )
 
 
 class OverlayView(ApiView):
@@ -246,7 +275,13 @@ class OverlayView(ApiView):
         """An SVG of the picture's size with boxes and labels, to be laid over it."""
         row = services.get(owner=caller(request), upload_id=upload_id)
         _must_have(row.picture)
-        return _image(render.overlay_svg(row, threshold=_threshold(request)), "image/svg+xml")
+        threshold = _threshold(request)
+        return _image(
+            request,
+            "image/svg+xml",
+            lambda: render.overlay_svg(row, threshold=threshold),
+            *_drawn(row, threshold),
+        )
 
 
 class AnnotatedView(ApiView):
@@ -259,12 +294,28 @@ class AnnotatedView(ApiView):
         responses={(200, "image/png"): _IMAGE},
     )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
-        """A PNG with boxes and labels drawn in."""
+        """A PNG with boxes and labels drawn in, at most 2,048 pixels on its longer side. A process
+        draws one at a time; 503 when others take long."""
         row = services.get(owner=caller(request), upload_id=upload_id)
-        picture = _stored(row.picture)
+        _must_have(row.picture)
+        threshold = _threshold(request)
         return _image(
-            render.annotated_png(row, picture, threshold=_threshold(request)), "image/png"
+            request,
+            "image/png",
+            lambda: render.annotated_png(row, _stored(row.picture), threshold=threshold),
+            *_drawn(row, threshold),
         )
+
+
+def _replayed(found: IdempotentRequest) -> Response:
+    headers = {**_location(found.body), "Idempotent-Replay": "true"}
+    return Response(found.body, status=found.status, headers=headers)
+
+
+def _location(body: dict[str, Any]) -> dict[str, str]:
+    """Where the upload is, if the answer tells of one."""
+    uploads = body["uploads"]
+    return {"Location": uploads[0]["links"]["self"]} if len(uploads) == 1 else {}
 
 
 def _refusal(item: services.Rejected) -> dict[str, Any]:
@@ -302,21 +353,34 @@ def _must_have(name: str) -> None:
 
 
 def _stored(name: str) -> bytes:
-    _must_have(name)
     try:
         return storing.read(name)
     except FileNotFoundError:
         raise NotFound("The picture's file is gone from the storage.") from None
 
 
-def _image(data: bytes, media_type: str) -> HttpResponse:
-    return HttpResponse(
-        data,
+def _drawn(row: Upload, threshold: float) -> tuple[Any, ...]:
+    return (str(row.pk), row.sha256, threshold, row.objects_found, row.text_found)
+
+
+def _image(
+    request: Request, media_type: str, make: Callable[[], bytes], *made_of: Any
+) -> HttpResponse:
+    """An image, or 304 when the caller has it. ``made_of`` is all that decides how it looks, so
+    that nothing is read or drawn to find out."""
+    mark = hashlib.sha256(orjson.dumps([__version__, media_type, *made_of])).hexdigest()[:32]
+    response = HttpResponse(
         content_type=media_type,
         headers={
-            "Cache-Control": "private, max-age=3600",
+            # It may be deleted, or worked on: a copy is asked about each time it is shown.
+            "Cache-Control": "private, no-cache",
+            "ETag": f'"{mark}"',
             "Content-Disposition": "inline",
             # Opened by itself, nothing in it may run, whatever it is.
             "Content-Security-Policy": "default-src 'none'; sandbox; style-src 'unsafe-inline'",
         },
     )
+    answer = get_conditional_response(request._request, etag=response["ETag"], response=response)
+    if answer is response:
+        response.content = make()
+    return cast(HttpResponse, answer)

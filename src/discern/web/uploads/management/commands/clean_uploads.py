@@ -1,4 +1,7 @@
-"""``discern manage clean_uploads``: removes what nobody will ask for again."""
+"""``discern manage clean_uploads``: removes what nobody will ask for again, at once.
+
+The workers do the same about once an hour.
+"""
 
 from __future__ import annotations
 
