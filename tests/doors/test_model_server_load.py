@@ -24,8 +24,8 @@ from tests.fakes.bundles import sentiment_store, write_sentiment_bundle
 
 BODY = {"text": "good good"}
 LONGER_THAN_ONE_SIGNAL_S = 2.1
-"""Over ``discern.model_server.serve.SAME_SIGNAL_S``. Imported from there, the server's metrics would
-meet the site's of the same name in the one registry of this process."""
+"""Over ``discern.model_server.serve.SAME_SIGNAL_S``. Imported from there, the server's metrics
+would meet the site's of the same name in the one registry of this process."""
 
 
 @pytest.fixture
