@@ -126,14 +126,14 @@ def test_what_nobody_looks_for_is_not_read_and_the_choice_is_remembered(page: Pa
     expect(asked.get_by_label("Objects")).to_be_disabled()
     page.reload()
     expect(asked.get_by_label("Text and its mood")).not_to_be_checked()
-    choose(page, ("unread.png", sign("Nobody asked")))
-    open_when_done(page, "unread.png")
+    choose(page, ("plain.png", sign("Nobody asked")))
+    open_when_done(page, "plain.png")
     expect(page.get_by_role("region", name="Text")).to_have_count(0)
     expect(page.get_by_text("Nobody asked")).to_have_count(0)
     page.go_back()
     asked.get_by_text("Text and its mood").click()
-    choose(page, ("read.png", sign("Somebody asked")))
-    open_when_done(page, "read.png")
+    choose(page, ("spoken.png", sign("Somebody asked")))
+    open_when_done(page, "spoken.png")
     expect(page.get_by_role("listitem").filter(has_text="Somebody asked")).to_be_visible()
 
 
