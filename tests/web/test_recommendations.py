@@ -25,7 +25,7 @@ from discern.web.engine import MeteredEngine, get_engine
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import adapter, bulk, lists, services
+from discern.web.recommendations import adapter, bulk, importing, lists, services
 from discern.web.recommendations.models import (
     Content,
     ImportJob,
@@ -527,6 +527,25 @@ def _never() -> Any:
     import threading
 
     return threading.Event()
+
+
+@pytest.mark.parametrize("state", ["failed", "dead"])
+def test_the_file_of_an_import_that_failed_is_let_go_and_no_other(
+    api: Client, contents: None, state: str
+) -> None:
+    def made() -> ImportJob:
+        upload = SimpleUploadedFile("i.csv", b"user_id,content_id\nanna,x\n")
+        answer = api.post(f"{API}/imports", {"kind": "interactions", "file": upload}).json()
+        return ImportJob.objects.get(pk=answer["id"])
+
+    ended, waiting = made(), made()
+    ImportJob.objects.filter(pk=ended.pk).update(state=state)
+    assert importing.drop_files() == {"files of failed imports": 1}
+    ended.refresh_from_db()
+    waiting.refresh_from_db()
+    assert bytes(ended.content) == b""
+    assert bytes(waiting.content) != b""
+    assert kind_named("import").tidy is importing.drop_files
 
 
 def test_another_accounts_import_is_not_found(

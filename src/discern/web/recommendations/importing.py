@@ -26,7 +26,7 @@ from discern.recommendations.files import (
 )
 from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
-from discern.web.jobs.models import BATCH
+from discern.web.jobs.models import BATCH, State
 from discern.web.jobs.registry import Kind, register
 from discern.web.jobs.work import Work
 from discern.web.recommendations import services
@@ -113,6 +113,13 @@ def process(work: Work[ImportJob]) -> Mapping[str, Any]:
     return {"counts": dict(counts), "problems": problems, "content": b""}
 
 
+def drop_files() -> dict[str, int]:
+    """Lets go of the files of imports that failed: nobody can ask for them, and there may be
+    people in them who have been erased since. Returns how many."""
+    ended = ImportJob.objects.filter(state__in=(State.FAILED, State.DEAD)).exclude(content=b"")
+    return {"files of failed imports": ended.update(content=b"")}
+
+
 def jobs_of(*, owner: User) -> QuerySet[ImportJob]:
     """The owner's files, without what is in them."""
     return ImportJob.objects.filter(owner=owner).defer("content")
@@ -129,7 +136,14 @@ def job_of(*, owner: User, job_id: UUID) -> ImportJob:
 def register_kind() -> None:
     """Makes workers know imports."""
     register(
-        Kind("import", ImportJob, process, lease_s=settings.JOB_LEASE_S, time_limit_s=6 * 3600.0)
+        Kind(
+            "import",
+            ImportJob,
+            process,
+            lease_s=settings.JOB_LEASE_S,
+            time_limit_s=6 * 3600.0,
+            tidy=drop_files,
+        )
     )
 
 
