@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from base64 import b64encode
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,34 +10,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from discern.errors import InferenceFailed
-from discern.web.accounts.models import User
-from discern.web.engine import get_engine
-from discern.web.jobs import services as jobs
-from discern.web.jobs.outcome import Outcome, run
-from discern.web.jobs.registry import kind_named
+from discern.web.jobs.outcome import Outcome
 from discern.web.uploads.models import ResumableUpload, Upload
 from tests.fakes.pictures import PictureEngine, picture
+from tests.web.uploads.sending import API, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-API = "/api/v1/uploads"
-
-
-@pytest.fixture(autouse=True)
-def engine(settings: Any, tmp_path: Path) -> Iterator[PictureEngine]:
-    settings.ENGINE_FACTORY = "tests.fakes.pictures.PictureEngine"
-    uploads = dict(settings.STORAGES["uploads"])
-    uploads["OPTIONS"] = {**uploads["OPTIONS"], "location": tmp_path / "files"}
-    settings.STORAGES = {**settings.STORAGES, "uploads": uploads}
-    get_engine.cache_clear()
-    yield get_engine()._inner  # type: ignore[attr-defined]
-    get_engine.cache_clear()
-
-
-@pytest.fixture
-def client() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("ada", password="analytical-engine"))
-    return client
 
 
 def send(client: Client, query: str = "", **headers: Any) -> Any:
@@ -49,8 +24,7 @@ def send(client: Client, query: str = "", **headers: Any) -> Any:
 
 
 def finished(client: Client, answer: Any) -> dict[str, Any]:
-    [claim] = jobs.claim_next(owner="test", among=[kind_named("picture")], limit=1)
-    assert run(claim, stopping=threading.Event()) is Outcome.SETTLED
+    assert work() is Outcome.SETTLED
     found: dict[str, Any] = client.get(answer.json()["uploads"][0]["links"]["self"]).json()
     return found
 
