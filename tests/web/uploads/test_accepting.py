@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 from django.test import Client
 from PIL import Image
 
@@ -178,16 +177,3 @@ def test_too_many_files_are_refused_with_the_limit(client: Client) -> None:
 def test_a_form_without_files_says_which_field_is_missing(client: Client) -> None:
     response = client.post(API, {"other": "x"})
     assert (response.status_code, response.json()["field"]) == (400, "files")
-
-
-def test_the_row_and_its_message_wait_for_the_transaction_to_commit(owner: User) -> None:
-    assert connection.in_atomic_block is False
-
-    def accept_and_fail() -> None:
-        with transaction.atomic():
-            services.accept(owner=owner, files=[NamedFile("a.jpg", picture())])
-            raise RuntimeError("changed my mind")
-
-    with pytest.raises(RuntimeError, match="changed my mind"):
-        accept_and_fail()
-    assert Upload.objects.count() == 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Final
 
@@ -16,6 +17,7 @@ from django.utils import timezone
 from discern.errors import InvalidInput, NotFound, TooLarge
 from discern.vision.contract import MAX_IMAGE_BYTES
 from discern.web.accounts.models import User
+from discern.web.jobs.models import INTERACTIVE
 from discern.web.uploads import quotas, services
 from discern.web.uploads.errors import OffsetMismatch
 from discern.web.uploads.models import Part, ResumableUpload, Upload
@@ -81,14 +83,15 @@ def append(*, owner: User, resumable_id: uuid.UUID, offset: str, data: bytes) ->
             stored of it is deleted.
     """
     try:
-        with transaction.atomic():
+        # The files are left last: they stay only if what was stored beside them was committed.
+        with ExitStack() as files, transaction.atomic(durable=True):
             row = _locked(owner, resumable_id)
             _check_part(row, offset, data)
             if data:
                 Part._default_manager.create(resumable=row, offset=row.offset, data=data)
                 row.offset += len(data)
             if row.offset == row.length and row.upload_id is None:
-                row.upload = _finish(owner, row)
+                row.upload = _finish(owner, row, files)
             row.save(update_fields=["offset", "upload"])
             return row
     except (OffsetMismatch, NotFound):
@@ -159,12 +162,13 @@ def _check_part(row: ResumableUpload, offset: str, data: bytes) -> None:
         )
 
 
-def _finish(owner: User, row: ResumableUpload) -> Upload:
+def _finish(owner: User, row: ResumableUpload, files: ExitStack) -> Upload:
     parts = row.parts.order_by("offset").values_list("data", flat=True)
     data = b"".join(bytes(part) for part in parts)
     candidate = services.look_at(row.name, data)
-    [upload] = services.store(
-        owner=owner, candidates=[candidate], priority=0, find=row.find, finishing=row
+    uploads = files.enter_context(
+        services.written(owner=owner, candidates=[candidate], priority=INTERACTIVE, find=row.find)
     )
+    services.put_in(owner=owner, rows=uploads, finishing=row)
     row.parts.all().delete()
-    return upload
+    return uploads[0]

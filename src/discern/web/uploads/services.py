@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from django.conf import settings
+from django.db import Error as DatabaseFailure
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -23,6 +25,7 @@ from discern.web.jobs import services as jobs
 from discern.web.jobs.models import INTERACTIVE
 from discern.web.uploads import quotas, storing
 from discern.web.uploads.errors import IdempotencyKeyReused
+from discern.web.uploads.leftovers import doubts
 from discern.web.uploads.models import (
     FINDS,
     MAX_NAME_CHARS,
@@ -156,38 +159,69 @@ def check_find(given: str | None) -> str:
 
 
 def store(
-    *,
-    owner: User,
-    candidates: Sequence[Candidate],
-    priority: int,
-    find: str,
-    finishing: ResumableUpload | None = None,
+    *, owner: User, candidates: Sequence[Candidate], priority: int, find: str
 ) -> list[Upload]:
-    """Writes the files, then all their rows in one transaction; on any failure removes what was
-    written and keeps nothing. ``find`` is as :func:`check_find` returns it; ``finishing`` is the
-    upload in parts that became the file.
+    """Writes the files, then all their rows in a transaction of their own; on any failure nothing
+    is kept. ``find`` is as :func:`check_find` returns it.
 
     Raises:
         QuotaExceeded, StorageFull: as :func:`accept`.
+        RuntimeError: a transaction is under way, whose end could part the files from their rows.
+    """
+    with (
+        written(owner=owner, candidates=candidates, priority=priority, find=find) as rows,
+        transaction.atomic(durable=True),
+    ):
+        put_in(owner=owner, rows=rows)
+    return rows
+
+
+@contextmanager
+def written(
+    *, owner: User, candidates: Sequence[Candidate], priority: int, find: str
+) -> Iterator[list[Upload]]:
+    """Writes the files and gives the block their rows, to be stored with :func:`put_in` in a
+    transaction that ends within the block. What of the rows is then not in the database loses its
+    files, whatever the block raised: also when a COMMIT failed, or its answer was lost.
+
+    Raises:
+        StorageFull: nothing is kept.
     """
     rows = [_row(owner, candidate, priority, find) for candidate in candidates]
-    written: list[str] = []
+    names = [row.original for row in rows]
     try:
         for row, candidate in zip(rows, candidates, strict=True):
-            written.append(row.original)
             storing.write(row.original, candidate.data)
-        with transaction.atomic():
-            quotas.hold(owner)
-            wanted = sum(len(candidate.data) for candidate in candidates)
-            quotas.check(owner, pictures=len(candidates), wanted=wanted, finishing=finishing)
-            for row in rows:
-                # A picture waits from here on: writing its file was the request's own time.
-                row.created_at = row.available_at = row.notified_at = timezone.now()
-                jobs.enqueue(row)
     except BaseException:
-        storing.remove(written)
+        storing.remove(names)
         raise
-    return rows
+    try:
+        yield rows
+    except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, DatabaseFailure):
+            storing.remove(names)  # raised before the COMMIT, so there was none
+        else:
+            doubts.settle(rows)
+        raise
+
+
+def put_in(
+    *, owner: User, rows: Sequence[Upload], finishing: ResumableUpload | None = None
+) -> None:
+    """Stores and queues rows of :func:`written`, all or none. ``finishing`` is the upload in parts
+    that became the file.
+
+    Raises:
+        QuotaExceeded: as :func:`accept`.
+    """
+    with transaction.atomic():
+        quotas.hold(owner)
+        wanted = sum(row.bytes for row in rows)
+        quotas.check(owner, pictures=len(rows), wanted=wanted, finishing=finishing)
+        for row in rows:
+            # A picture waits from here on: writing its file was the request's own time.
+            row.created_at = row.available_at = row.notified_at = timezone.now()
+            jobs.enqueue(row)
 
 
 def _row(owner: User, candidate: Candidate, priority: int, find: str) -> Upload:

@@ -18,7 +18,12 @@ FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class DurableFileSystemStorage(FileSystemStorage):
-    """A folder whose files are on the disk, and not only in its cache, when ``save`` returns."""
+    """A folder whose files are on the disk, and not only in its cache, when ``save`` returns, and
+    under the name that was asked for: two workers that were given one picture, the first being
+    thought dead, would otherwise leave a file under a name that nobody knows."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options, allow_overwrite=True)  # type: ignore[misc]
 
     def _save(self, name: str, content: Any) -> str:
         saved = cast(str, super()._save(name, content))  # type: ignore[misc]
@@ -53,7 +58,6 @@ def write(name: str, data: bytes) -> str:
     """
     place = storage()
     try:
-        place.delete(name)
         return place.save(name, ContentFile(data))
     except OSError as error:
         if error.errno in FULL:

@@ -18,7 +18,6 @@ from rest_framework.response import Response
 from discern import __version__
 from discern.errors import InvalidInput, NotFound
 from discern.web.accounts.authentication import caller
-from discern.web.accounts.models import User
 from discern.web.api.errors import Conflict
 from discern.web.api.paging import NewestFirst
 from discern.web.api.problems import problem_of
@@ -128,32 +127,21 @@ class UploadsView(ApiView):
         if found := services.remembered(owner=owner, key=key, mark=mark):
             return _replayed(found)
         try:
-            with transaction.atomic():
-                rows = services.store(
+            with (
+                services.written(
                     owner=owner, candidates=candidates, priority=priority, find=find
-                )
-                return self._remembered(owner, key, mark, rows, refused)
+                ) as rows,
+                transaction.atomic(durable=True),
+            ):
+                services.put_in(owner=owner, rows=rows)
+                answer = self._accepted(rows, refused)
+                services.remember(owner=owner, key=key, mark=mark, status=202, body=answer.data)
         except (Conflict, QuotaExceeded):
             # The same request, sent twice at once, may have been carried out while this waited.
             if found := services.remembered(owner=owner, key=key, mark=mark):
                 return _replayed(found)
             raise
-
-    def _remembered(
-        self,
-        owner: User,
-        key: str,
-        mark: str,
-        rows: Sequence[Upload],
-        refused: list[dict[str, Any]],
-    ) -> Response:
-        response = self._accepted(rows, refused)
-        try:
-            services.remember(owner=owner, key=key, mark=mark, status=202, body=response.data)
-        except BaseException:
-            storing.remove(row.original for row in rows)
-            raise
-        return response
+        return answer
 
     def _accepted(self, rows: Sequence[Upload], refused: list[dict[str, Any]]) -> Response:
         body = {"uploads": [describe(row) for row in rows], "rejected": refused}
