@@ -1,4 +1,4 @@
-import { Button, Group, Paper, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
+import { Button, Group, Paper, Skeleton, Stack, Text, ThemeIcon, Title, VisuallyHidden } from '@mantine/core';
 import { IconCheck, IconX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 
@@ -7,7 +7,7 @@ import { FailureNotice } from '../../app/FailureNotice';
 import { PageHeader } from '../../app/PageHeader';
 import { count } from '../../format/numbers';
 import { useSession } from '../../server/session';
-import { health, trial } from './health';
+import { type Health, health, type Trial as TrialResult, trial } from './health';
 import classes from './Status.module.css';
 
 const PARTS: Readonly<Record<string, { readonly name: string; readonly job: string }>> = {
@@ -26,6 +26,8 @@ export function Component() {
         title="Status"
         lead={isPending ? 'Asking every part how it is.' : SENTENCES[state]}
       />
+      {/* Mounted before there is anything to say, or a screen reader would miss the first. */}
+      <VisuallyHidden role="status">{!isPending && [SENTENCES[state], ...away(data)].join(' ')}</VisuallyHidden>
       <Stack gap={56}>
         <Stack gap={0} component="ul" className={classes.parts}>
           <Part
@@ -48,6 +50,13 @@ export function Component() {
       </Stack>
     </>
   );
+}
+
+/** A sentence for each part that does not run. */
+function away(data: Health | undefined): string[] {
+  return Object.entries(data?.checks ?? {})
+    .filter(([, state]) => state !== 'ok')
+    .map(([key, state]) => `${PARTS[key]?.name ?? key}: ${state}.`);
 }
 
 const SENTENCES = {
@@ -73,7 +82,7 @@ function Part({ name, job, state }: PartProps) {
           {job}
         </Text>
       </div>
-      <Group gap="xs" wrap="nowrap" role="status">
+      <Group gap="xs" wrap="nowrap">
         <ThemeIcon size={22} radius="xl" variant="transparent" color={good ? 'var(--mood-positive)' : 'var(--failure)'}>
           {good ? <IconCheck size={18} aria-hidden="true" /> : <IconX size={18} aria-hidden="true" />}
         </ThemeIcon>
@@ -83,6 +92,10 @@ function Part({ name, job, state }: PartProps) {
   );
 }
 
+function inMilliseconds({ milliseconds }: TrialResult): string {
+  return `${count(Math.round(milliseconds))} ms`;
+}
+
 function Trial() {
   const { data, error, isFetching, refetch } = useQuery(trial);
   return (
@@ -90,14 +103,17 @@ function Trial() {
       <Title order={2} id="trial">
         One sentence, from this browser to the model and back
       </Title>
+      <VisuallyHidden role="status">
+        {data !== undefined && !isFetching && `It took ${inMilliseconds(data)}.`}
+      </VisuallyHidden>
       {error !== null && <FailureNotice error={error} onRetry={() => void refetch()} />}
       {error === null && data === undefined && <Skeleton h={92} radius="lg" />}
       {data !== undefined && (
         <Paper p={{ base: 'lg', sm: 28 }}>
           <Group justify="space-between" gap="md">
             <Stack gap={6}>
-              <Text fz="1.6rem" fw={600} lh={1.2} role="status">
-                {count(Math.round(data.milliseconds))} ms
+              <Text fz="1.6rem" fw={600} lh={1.2}>
+                {inMilliseconds(data)}
               </Text>
               <AiMark name={data.name} version={data.version} />
             </Stack>

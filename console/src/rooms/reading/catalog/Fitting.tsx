@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text, Title } from '@mantine/core';
+import { Alert, Button, Group, Progress, SegmentedControl, Stack, Text, Title, VisuallyHidden } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 
@@ -42,6 +42,8 @@ export function Fitting() {
         </Button>
       </Group>
       {start.error !== null && <FailureNotice error={start.error} kept="The present model answers." />}
+      {/* Mounted before there is anything to say, or a screen reader would miss the first. */}
+      <VisuallyHidden role="status">{last !== undefined && standing(last)}</VisuallyHidden>
       {last !== undefined && <Course fit={last} now={dataUpdatedAt} />}
     </Stack>
   );
@@ -56,6 +58,13 @@ function useFreshMetrics(last: Fit | undefined): void {
   }, [client, version]);
 }
 
+/** What a fit does right now, or what came of it; a failure is told by its alert. */
+function standing(fit: Fit): string {
+  if (fit.state === 'done') return `Version ${fit.version} stands.`;
+  if (!isUnderWay(fit)) return '';
+  return fit.started_at === null ? 'Waiting for a worker; it begins by itself.' : stageInWords(fit.stage);
+}
+
 interface CourseProps {
   readonly fit: Fit;
   /** When the server last said how far it is, in milliseconds. */
@@ -67,7 +76,7 @@ function Course({ fit, now }: CourseProps) {
   const { finished_at: ended } = fit;
   if (fit.state === 'done') {
     return (
-      <Text size="sm" c="dimmed" role="status">
+      <Text size="sm" c="dimmed">
         Version {fit.version} stands{ended !== null && (<>, since <Moment iso={ended} /></>)}.
       </Text>
     );
@@ -87,9 +96,7 @@ function UnderWay({ fit, now }: CourseProps) {
   return (
     <Stack gap="xs" w="100%" maw={520}>
       <Progress size={8} value={share * 100} animated={begun !== null} aria-label="Search for settings" />
-      <Text size="sm" role="status">
-        {begun === null ? 'Waiting for a worker; it begins by itself.' : stageInWords(fit.stage)}
-      </Text>
+      <Text size="sm">{standing(fit)}</Text>
       <Text size="sm" c="dimmed">
         You can leave this page: the work goes on.
       </Text>

@@ -1,7 +1,7 @@
-import { Alert, Button, EmptyState, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { Alert, Button, EmptyState, Group, Skeleton, Stack, Text, VisuallyHidden } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconBooks } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { AiMark } from '../../../app/AiMark';
@@ -30,7 +30,22 @@ interface Props {
 }
 
 function List({ taste, onClear }: Props) {
-  const { data, error, isFetching, isPlaceholderData, refetch } = useQuery(suggestions(taste));
+  const list = useQuery(suggestions(taste));
+  return (
+    <div>
+      {/* Mounted before there is anything to say, or a screen reader would miss the first. */}
+      <VisuallyHidden role="status">{list.data !== undefined && NOTES[list.data.source]}</VisuallyHidden>
+      <Suggestions list={list} taste={taste} onClear={onClear} />
+    </div>
+  );
+}
+
+interface SuggestionsProps extends Props {
+  readonly list: UseQueryResult<Suggested>;
+}
+
+function Suggestions({ list, taste, onClear }: SuggestionsProps) {
+  const { data, error, isFetching, isPlaceholderData, refetch } = list;
   const [last, setLast] = useState('');
   const judge = useJudge();
   const say = (id: string, verdict: Verdict) => {
@@ -94,7 +109,7 @@ const NOTES: Readonly<Partial<Record<Suggested['source'], string>>> = {
 function Source({ source }: Pick<Suggested, 'source'>) {
   const note = NOTES[source];
   return note === undefined ? null : (
-    <Alert variant="default" role="status">
+    <Alert variant="default" role="note">
       {note}
     </Alert>
   );
