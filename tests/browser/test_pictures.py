@@ -23,6 +23,7 @@ READ_MS = 120_000
 PHOTOGRAPHS = Path(
     os.environ.get("DISCERN_TEST_PHOTOGRAPHS", Path(__file__).parents[3] / "shared/data/vision")
 )
+BLOB = Path(__file__).parents[1] / "fakes" / "blob.onnx"
 DETECTOR = PHOTOGRAPHS / "models/picodet_s_416_coco.onnx"
 
 
@@ -165,9 +166,33 @@ def test_a_picture_is_opened_and_deleted_by_keyboard_alone(page: Page) -> None:
     expect(page.get_by_role("link", name="keys.png")).to_have_count(0)
 
 
+def test_what_was_left_out_is_tried_again_by_keyboard_once_a_model_is_there(
+    page: Page, stack: Stack
+) -> None:
+    page.goto("/pictures")
+    choose(page, ("later.png", sign("Seen later")))
+    open_when_done(page, "later.png")
+    expect(page.get_by_text("Objects were not looked for")).to_be_visible()
+    labels = stack.home / "labels.txt"
+    labels.write_text("bright\n")
+    stack.command("models", "add", str(BLOB), "--name", "blob", "--labels", str(labels))
+    early = page.get_by_role("main").get_by_role("status").first
+    early.evaluate("node => { node.dataset.early = 'yes'; }")
+    page.get_by_role("button", name="Try again what was left out").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("[role=status][data-early]")).to_have_text(
+        re.compile("bright"), timeout=READ_MS
+    )
+    expect(page.get_by_role("region", name="Objects").get_by_text("bright").first).to_be_visible()
+    expect(page.get_by_text("Objects were not looked for")).to_have_count(0)
+    expect(page.get_by_text("It was tried again.")).to_be_focused()
+    assert violations(page) == []
+
+
 @pytest.mark.skipif(not DETECTOR.is_file(), reason="no photographs and detector are at hand")
 def test_boxes_are_drawn_over_a_photograph_and_follow_the_slider(page: Page, stack: Stack) -> None:
     stack.command("models", "add", str(DETECTOR), "--name", "finder")
+    stack.command("models", "activate", "finder")
     photograph = min((PHOTOGRAPHS / "images").glob("*.jpg"))
     page.goto("/pictures")
     choose(page, (photograph.name, photograph.read_bytes()))

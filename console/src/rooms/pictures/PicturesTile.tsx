@@ -12,7 +12,7 @@ import { Follow } from './Follow';
 import { DEFAULT_LEAST } from './one/least';
 import { Marked } from './one/Marked';
 import { outbox } from './outbox';
-import { doing, shareDone, stateWord, summary } from './steps';
+import { shareDone, standing } from './steps';
 import { isRunning, put, refreshLists, type Upload, uploadOf } from './uploads';
 
 /** The first screen's tile: drop a picture and watch it being read. */
@@ -53,12 +53,6 @@ function Live() {
       <Parcels onAccepted={accept} />
     </>
   );
-}
-
-/** How far a picture is, or what was found in it. */
-function standing(upload: Upload): string {
-  if (isRunning(upload)) return doing(upload);
-  return upload.state === 'done' ? summary(upload, DEFAULT_LEAST) : stateWord(upload.state);
 }
 
 function Latest({ upload }: { readonly upload: Upload }) {

@@ -1,7 +1,8 @@
 /** What is said of a picture on its way: its state, the step being done, and how it ended. */
 
 import { plural } from '../../format/numbers';
-import type { State, Upload } from './uploads';
+import { DEFAULT_LEAST } from './one/least';
+import { isRunning, type State, type Upload } from './uploads';
 
 type Step = NonNullable<Upload['progress']['step']>;
 
@@ -51,6 +52,12 @@ export function summary(upload: Pick<Upload, 'objects' | 'text'>, least: number)
   const text = upload.text?.text.trim() ?? '';
   const parts = [objects.slice(0, 4).join(', '), text === '' ? '' : `“${shortened(text)}”`];
   return parts.filter((part) => part !== '').join(' · ') || 'Nothing was found';
+}
+
+/** How far a picture is, or what was found in it. */
+export function standing(upload: Upload): string {
+  if (isRunning(upload)) return doing(upload);
+  return upload.state === 'done' ? summary(upload, DEFAULT_LEAST) : stateWord(upload.state);
 }
 
 const IRREGULAR: Readonly<Record<string, string>> = {

@@ -13,8 +13,8 @@ import { PageSkeleton } from '../../../app/PageSkeleton';
 import { bytes, count } from '../../../format/numbers';
 import { type Found, shown } from '../boxes';
 import { Follow } from '../Follow';
-import { doing } from '../steps';
-import { isRunning, type Upload, uploadOf, useDeleteUpload } from '../uploads';
+import { standing } from '../steps';
+import { type Upload, uploadOf, useDeleteUpload } from '../uploads';
 import { DEFAULT_LEAST } from './least';
 import { Marked } from './Marked';
 import { Notes } from './Notes';
@@ -49,7 +49,7 @@ function Picture({ id }: { readonly id: string }) {
       <Follow uploads={[upload]} />
       <Back />
       <PageHeader title={upload.name} lead={describe(upload)} actions={<Actions upload={upload} least={least} />} />
-      <VisuallyHidden role="status">{isRunning(upload) ? doing(upload) : ''}</VisuallyHidden>
+      <VisuallyHidden role="status">{standing(upload)}</VisuallyHidden>
       <Stack gap="xl">
         {error !== null && (
           <FailureNotice
@@ -90,7 +90,7 @@ function Result({ upload, least, onLeast }: ResultProps) {
           />
         )}
         <Words upload={upload} outlined={outlined} onOutlined={setOutlined} />
-        <Notes notes={upload.notes} />
+        <Notes upload={upload} />
       </Stack>
     </div>
   );
