@@ -34,17 +34,35 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each opens a context of its own."""
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Starts a browser with further arguments."""
     if not Path(CHROMIUM).is_file():
         lacking("Chromium is not installed.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
+
+        def start(*arguments: str) -> Browser:
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM,
+                args=[
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-background-networking",
+                    *arguments,
+                ],
+            )
+            started.append(browser)
+            return browser
+
+        started: list[Browser] = []
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(launch: Callable[..., Browser]) -> Browser:
+    """One browser for all tests; each opens a context of its own."""
+    return launch()
 
 
 @dataclass(slots=True)

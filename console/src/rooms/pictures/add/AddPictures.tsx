@@ -9,6 +9,7 @@ import { type Find, useFind } from '../find';
 import { samplePicture } from '../sample';
 import classes from './AddPictures.module.css';
 import { LookFor } from './LookFor';
+import { TakePicture } from './TakePicture';
 
 interface Props {
   readonly onFiles: (files: readonly File[], find: readonly Find[]) => void;
@@ -50,8 +51,14 @@ export function AddPictures({ onFiles: onChosen, compact = false }: Props) {
   );
 }
 
+/** A telephone's own camera takes better pictures than a page can; elsewhere a dialog takes them. */
 function Camera({ onFiles }: { readonly onFiles: OnFiles }) {
   const input = useRef<HTMLInputElement>(null);
+  const [opened, setOpened] = useState(false);
+  const open = () => {
+    if (window.matchMedia('(pointer: coarse)').matches) input.current?.click();
+    else setOpened(true);
+  };
   return (
     <>
       <VisuallyHidden>
@@ -61,7 +68,7 @@ function Camera({ onFiles }: { readonly onFiles: OnFiles }) {
           accept="image/*"
           capture="environment"
           tabIndex={-1}
-          aria-label="A photograph from the camera"
+          aria-label="A picture from the camera"
           onChange={({ currentTarget }) => {
             onFiles([...(currentTarget.files ?? [])]);
             currentTarget.value = '';
@@ -72,10 +79,15 @@ function Camera({ onFiles }: { readonly onFiles: OnFiles }) {
         size="compact-sm"
         variant="subtle"
         leftSection={<IconCamera size={16} stroke={1.6} />}
-        onClick={() => input.current?.click()}
+        onClick={open}
       >
-        Take a photograph
+        Take a picture
       </Button>
+      <TakePicture
+        opened={opened}
+        onTaken={(file) => onFiles([file])}
+        onClose={() => setOpened(false)}
+      />
     </>
   );
 }
