@@ -16,7 +16,9 @@ from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction, Reason
 from discern.web.accounts.models import User
 from discern.web.accounts.services import find_key
-from discern.web.recommendations import lists, services
+from discern.web.recommendations import lists, mirrors
+from discern.web.recommendations.contents import contents_by_id, put_contents
+from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import Person, UserInteraction
 from tests.fakes.recommender import ShelfEngine
 
@@ -32,12 +34,12 @@ def _world(
 ) -> Iterator[None]:
     engine = ShelfEngine(["a", "b", "c"])
     monkeypatch.setattr(lists, "get_engine", lambda: engine)
-    monkeypatch.setattr(services, "library", lambda: services.library_in(str(tmp_path / "library")))
-    services.put_contents(contents=[CoreContent(name, title=name) for name in "abc"])
-    services.record(interactions=[Interaction("anna", "b", liked=True, at=1.0)])
+    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
+    put_contents(contents=[CoreContent(name, title=name) for name in "abc"])
+    record(interactions=[Interaction("anna", "b", liked=True, at=1.0)])
     yield
-    services.library().events.close()
-    services.library_in.cache_clear()
+    mirrors.library().events.close()
+    mirrors.library_in.cache_clear()
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_a_persons_account_is_never_turned_into_a_service(person: User) -> None:
 
 def test_a_like_given_in_a_session_is_not_said_of_what_was_only_read(session: Client) -> None:
     tell(session, {"content_id": "a", "view_time": 30})
-    reasons = lists.why(Reason("because", "a"), services.contents_by_id(["a"]), liked=())
+    reasons = lists.why(Reason("because", "a"), contents_by_id(["a"]), liked=())
     assert reasons == "because you read a"
     tell(session, EVENT)
     listed = session.get(f"{API}/recommendations").json()["items"]

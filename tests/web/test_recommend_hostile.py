@@ -19,7 +19,8 @@ from discern.web.accounts.models import User
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import lists, services
+from discern.web.recommendations import lists, mirrors
+from discern.web.recommendations.contents import put_contents
 from discern.web.recommendations.models import Content, ImportJob, Impression
 from tests.web.conftest import client_of
 
@@ -55,10 +56,10 @@ ADDRESSES = {
 
 @pytest.fixture(autouse=True)
 def _own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(services, "library", lambda: services.library_in(str(tmp_path / "library")))
+    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
     yield
-    services.library().events.close()
-    services.library_in.cache_clear()
+    mirrors.library().events.close()
+    mirrors.library_in.cache_clear()
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def api(person: User) -> Client:
 
 @pytest.fixture
 def two_contents(transactional_db: None) -> None:
-    services.put_contents(
+    put_contents(
         contents=[CoreContent("0", title="Naught"), CoreContent("1", title="One", tags=("a",))]
     )
 

@@ -20,7 +20,9 @@ from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.registry import kind_named
-from discern.web.recommendations import lists, nightly, services
+from discern.web.recommendations import lists, mirrors, nightly
+from discern.web.recommendations.contents import put_contents
+from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import LearningJob, Person, PrecomputedList
 from tests.fakes.recommender import ShelfEngine
 from tests.web.conftest import client_of
@@ -40,16 +42,14 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> ShelfEngine:
 def _world(
     tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    monkeypatch.setattr(services, "library", lambda: services.library_in(str(tmp_path / "library")))
-    services.put_contents(contents=[CoreContent(name, title=name) for name in "abc"])
-    services.record(
-        interactions=[Interaction(f"p{i}", "a", liked=True, at=1.0) for i in range(PEOPLE)]
-    )
+    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
+    put_contents(contents=[CoreContent(name, title=name) for name in "abc"])
+    record(interactions=[Interaction(f"p{i}", "a", liked=True, at=1.0) for i in range(PEOPLE)])
     nightly._settled_nights.clear()
     yield
     nightly._settled_nights.clear()
-    services.library().events.close()
-    services.library_in.cache_clear()
+    mirrors.library().events.close()
+    mirrors.library_in.cache_clear()
 
 
 def at(day: date, hour: int) -> datetime:

@@ -25,7 +25,11 @@ from discern.web.engine import MeteredEngine, get_engine
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import adapter, bulk, importing, lists, services
+from discern.web.recommendations import adapter, bulk, importing, lists, mirrors
+from discern.web.recommendations.contents import content_named, put_contents
+from discern.web.recommendations.impressions import note_impression
+from discern.web.recommendations.interactions import history_of, record
+from discern.web.recommendations.mirrors import mirror_everything
 from discern.web.recommendations.models import (
     Content,
     ImportJob,
@@ -34,6 +38,7 @@ from discern.web.recommendations.models import (
     PrecomputedList,
     UserInteraction,
 )
+from discern.web.recommendations.people import person_at_first_sight
 from tests.fakes.recommender import ShelfEngine
 from tests.web.conftest import client_of
 
@@ -53,10 +58,10 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> ShelfEngine:
 
 @pytest.fixture(autouse=True)
 def _own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(services, "library", lambda: services.library_in(str(tmp_path / "library")))
+    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
     yield
-    services.library().events.close()
-    services.library_in.cache_clear()
+    mirrors.library().events.close()
+    mirrors.library_in.cache_clear()
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def api(person: User) -> Client:
 
 @pytest.fixture
 def contents(transactional_db: None) -> None:
-    services.put_contents(
+    put_contents(
         contents=[
             CoreContent(
                 name,
@@ -119,7 +124,7 @@ def test_a_like_taken_back_changes_nothing_any_more_and_what_was_read_stays(
     assert api.delete(f"{API}/interactions?person=anna&content=text-1").json()["interactions"] == 1
     left = UserInteraction.objects.get()
     assert (left.content.external_id, left.liked, left.view_time) == ("text-1", False, 9)
-    assert [e.content for e in services.library().events.of_person("anna")] == ["text-1"]
+    assert [e.content for e in mirrors.library().events.of_person("anna")] == ["text-1"]
     assert like(api, "anna", "text-0").json()["added"] == 1
     assert api.delete(f"{API}/interactions?person=anna").status_code == 400
 
@@ -134,7 +139,7 @@ def test_a_like_told_with_its_reading_is_taken_back_and_the_reading_stays(
         assert gone == {"interactions": count}
     left = UserInteraction.objects.get()
     assert (left.liked, left.disliked, left.view_time) == (False, False, 40)
-    told = services.library().events.of_person("anna")
+    told = mirrors.library().events.of_person("anna")
     assert [(e.liked, e.view_time) for e in told] == [(False, 40.0)]
 
 
@@ -147,7 +152,7 @@ def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: Non
     assert api.get(f"{API}/contents?category=sea&page_size=200").json()["results"]
     assert api.delete(f"{API}/contents/text-0").status_code == 204
     assert api.get(f"{API}/contents/text-0").status_code == 404
-    kept = {content.id: content for content in services.library().contents()}
+    kept = {content.id: content for content in mirrors.library().contents()}
     assert not kept["text-0"].available
 
 
@@ -162,7 +167,7 @@ def test_contents_put_again_without_a_time_keep_theirs(api: Client, contents: No
     assert after["text-1"].created_at == datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
     assert {after[name].title for name in ("text-0", "text-1")} == {"Anew"}
     assert after["new"].created_at > max(before.values())
-    kept = {row.id: row for row in services.library().contents()}
+    kept = {row.id: row for row in mirrors.library().contents()}
     assert kept["text-1"].created_at == after["text-1"].created_at.timestamp()
 
 
@@ -179,7 +184,7 @@ def test_what_lies_ahead_happens_now_and_is_known_when_told_again(
     assert added == [1, 0]
     stored = UserInteraction.objects.get().created_at
     assert stored <= datetime.now(UTC)
-    (told,) = services.library().events.of_person("anna")
+    (told,) = mirrors.library().events.of_person("anna")
     assert told.at == pytest.approx(stored.timestamp(), abs=1e-3)
 
 
@@ -217,7 +222,7 @@ def test_duplicate_unknown_and_late_interactions_are_counted_never_an_error(
     again = post(api, "interactions", interactions=[event]).json()
     assert (again["added"], again["duplicates"]) == (0, 1)
     assert UserInteraction.objects.count() == 1
-    assert services.library().events.last_number() == 1
+    assert mirrors.library().events.last_number() == 1
 
 
 @pytest.mark.parametrize(
@@ -265,7 +270,7 @@ def test_a_reader_in_a_session_speaks_only_for_themselves(
     body = orjson.dumps({"interactions": [event]})
     assert reader.post(f"{API}/interactions", body, content_type=JSON).status_code == 200
     mine = Person.objects.get(account=person)
-    assert services.history_of(person=mine)[0].content == "text-2"
+    assert history_of(person=mine)[0].content == "text-2"
     other = orjson.dumps({"interactions": [{**event, "person": "anna"}]})
     assert reader.post(f"{API}/interactions", other, content_type=JSON).status_code == 403
     assert reader.get(f"{API}/recommendations?person=anna").status_code == 403
@@ -303,7 +308,7 @@ def test_while_the_model_server_is_away_a_filter_outside_the_list_made_ahead_fin
 ) -> None:
     like(api, "anna", "text-0")
     call_command("precompute_recommendations", verbosity=0)
-    services.put_contents(contents=[CoreContent("late", category="soil", tags=("t",))])
+    put_contents(contents=[CoreContent("late", category="soil", tags=("t",))])
     shelf.failure = EngineUnreachable("away")
     answer = api.get(f"{API}/recommendations?person=anna&category=soil").json()
     assert answer["source"] == "newest"
@@ -317,7 +322,7 @@ def test_the_newest_are_filtered_however_many_newer_ones_there_are(
     api: Client, contents: None, shelf: ShelfEngine
 ) -> None:
     newer = [CoreContent(f"n{i}", category="soil", created_at=4e9 + i) for i in range(2_100)]
-    services.put_contents(contents=[*newer, CoreContent("gone", tags=("odd",), available=False)])
+    put_contents(contents=[*newer, CoreContent("gone", tags=("odd",), available=False)])
     like(api, "anna", "text-1")
     shelf.failure = ModelNotFound("none")
 
@@ -355,9 +360,9 @@ def test_what_was_met_more_than_a_history_ago_is_in_no_list(
     api: Client, contents: None, shelf: ShelfEngine, away: DiscernError | None
 ) -> None:
     lists.precompute(people=[Person.objects.create(external_id="anna")])
-    services.record(interactions=[Interaction("anna", "text-0", liked=True, at=1.0)])
+    record(interactions=[Interaction("anna", "text-0", liked=True, at=1.0)])
     again = [Interaction("anna", "text-1", view_time=9, at=100.0 + i) for i in range(500)]
-    services.record(interactions=again)
+    record(interactions=again)
     shelf.failure = away
     for query in ("", "&category=sky"):
         items = api.get(f"{API}/recommendations?person=anna&n=12{query}").json()["items"]
@@ -380,13 +385,13 @@ def test_erasing_a_person_leaves_nothing_of_them(
 ) -> None:
     like(api, "anna", "text-1", "text-2")
     api.get(f"{API}/recommendations?person=anna")
-    assert services.library().events.of_person("anna")
+    assert mirrors.library().events.of_person("anna")
     assert api.delete(f"{API}/people/anna").json() == {"interactions": 2}
     assert not Person.objects.exists()
     assert not UserInteraction.objects.exists()
     assert not Impression.objects.exists()
-    assert services.library().events.of_person("anna") == []
-    assert services.library().events.read()[-1].erased is not None
+    assert mirrors.library().events.of_person("anna") == []
+    assert mirrors.library().events.read()[-1].erased is not None
     assert api.delete(f"{API}/people/anna").status_code == 404
 
 
@@ -472,7 +477,7 @@ def test_a_parquet_file_is_taken_in_and_one_that_only_begins_like_one_is_refused
     run(held, stopping=_never())
     job = api.get(f"{API}/imports/{made.json()['id']}").json()
     assert (job["state"], job["counts"]) == ("done", {"added": 600, "late": 600})
-    seven = services.history_of(person=Person.objects.get(external_id="7"))
+    seven = history_of(person=Person.objects.get(external_id="7"))
     assert (seven[0].content, seven[0].liked, seven[0].at) == ("text-7", True, MOMENT.timestamp())
     broken = SimpleUploadedFile("i.parquet", b"PAR1 and no more")
     refused = api.post(f"{API}/imports", {"kind": "interactions", "file": broken})
@@ -490,7 +495,7 @@ def test_interactions_without_a_time_happen_now_and_are_not_late(
 def test_a_library_older_than_the_site_is_taken_in_without_what_was_deleted(
     transactional_db: None,
 ) -> None:
-    library = services.library()
+    library = mirrors.library()
     library.put_contents([CoreContent("a", title="A"), CoreContent("gone", available=False)])
     events = [Interaction("anna", name, liked=True, at=5.0) for name in ("a", "gone", "unknown")]
     library.put_interactions(events)
@@ -500,7 +505,7 @@ def test_a_library_older_than_the_site_is_taken_in_without_what_was_deleted(
         assert (contents.added, interactions.added, interactions.unknown) == (added, added, 2)
     assert [row.external_id for row in Content.objects.all()] == ["a"]
     assert library.events.last_number() == number
-    services.mirror_everything()
+    mirror_everything()
     assert library.events.last_number() == number  # under the same keys: nothing counts twice
 
 
@@ -570,7 +575,7 @@ def test_an_own_content_model_is_followed(transactional_db: None) -> None:
     adapter.connect(User, lambda user: CoreContent(f"user-{user.pk}", title=user.username))
     try:
         user = User.objects.create_user("writer")
-        assert services.content_named(f"user-{user.pk}").title == "writer"
+        assert content_named(f"user-{user.pk}").title == "writer"
         user.delete()
         assert not Content.objects.exists()
     finally:
@@ -623,13 +628,13 @@ def test_after_a_list_was_noted_or_refused_the_connection_waits_for_the_disk_aga
             cursor.execute("PRAGMA synchronous")
             return bool(cursor.fetchone() == (2,))
 
-    person = services.person_at_first_sight(external_id="somebody")
+    person = person_at_first_sight(external_id="somebody")
     assert waits()
     shown = Impression(person=person, contents=["a"], model_name="m", model_version="1")
-    services.note_impression(shown)
+    note_impression(shown)
     assert waits()
     with pytest.raises(IntegrityError):
-        services.note_impression(shown)
+        note_impression(shown)
     assert waits()
     assert Impression.objects.get().contents == ["a"]
 
@@ -637,8 +642,8 @@ def test_after_a_list_was_noted_or_refused_the_connection_waits_for_the_disk_aga
 def test_somebody_is_made_at_first_sight_and_is_the_same_at_the_second(
     transactional_db: None,
 ) -> None:
-    first = services.person_at_first_sight(external_id="somebody new")
-    second = services.person_at_first_sight(external_id="somebody new")
+    first = person_at_first_sight(external_id="somebody new")
+    second = person_at_first_sight(external_id="somebody new")
     assert first == second
     assert (second.external_id, second.account_id) == ("somebody new", None)
     assert second.created_at == first.created_at

@@ -12,8 +12,8 @@ from discern.errors import InvalidInput
 from discern.recommendations.contract import check_id
 from discern.web.accounts.authentication import caller
 from discern.web.accounts.models import User
-from discern.web.recommendations import services
 from discern.web.recommendations.models import Person
+from discern.web.recommendations.people import person_at_first_sight, person_of_account
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -44,7 +44,7 @@ def is_operator(request: Request) -> bool:
 
 def own_person(request: Request) -> Person:
     """The caller's own row, made at first use."""
-    return services.person_of_account(account=caller(request))
+    return person_of_account(account=caller(request))
 
 
 def check_may_name(request: Request, name: object) -> None:
@@ -70,4 +70,4 @@ def person_of(request: Request) -> Person:
             raise InvalidInput("'person' is missing.", field="person")
         return own_person(request)
     check_may_name(request, named)
-    return services.person_at_first_sight(external_id=check_id(named, field="person"))
+    return person_at_first_sight(external_id=check_id(named, field="person"))

@@ -15,7 +15,8 @@ from django.db.models.signals import post_delete, post_save
 from discern.errors import NotFound
 from discern.recommendations import contract
 from discern.recommendations.contract import Filters
-from discern.web.recommendations import lists, services
+from discern.web.recommendations import lists
+from discern.web.recommendations.contents import delete_content, put_contents
 from discern.web.recommendations.models import Person
 
 M = TypeVar("M", bound=Model)
@@ -44,12 +45,12 @@ def connect(model: type[M], to_content: Callable[[M], contract.Content]) -> None
 
     def saved(instance: M, raw: bool = False, **_: Any) -> None:
         if not raw:
-            services.put_contents(contents=[to_content(instance)])
+            put_contents(contents=[to_content(instance)])
 
     def deleted(instance: M, **_: Any) -> None:
         content = to_content(instance)
         try:
-            services.delete_content(external_id=content.id)
+            delete_content(external_id=content.id)
         except NotFound:
             return
 

@@ -10,9 +10,11 @@ from typing import Any, Final, TypeVar
 
 from discern.recommendations import contract
 from discern.recommendations.library import is_deleted
-from discern.web.recommendations import services
+from discern.web.recommendations import mirrors
+from discern.web.recommendations.batches import Taken
+from discern.web.recommendations.contents import put_contents
+from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import Content
-from discern.web.recommendations.services import Taken
 
 CONTENTS_AT_ONCE: Final = 5_000
 """Each part of contents writes the model servers' file of them anew: few parts, then."""
@@ -31,7 +33,7 @@ def take_contents(contents: Iterable[contract.Content], *, mirror: bool = True) 
     """
 
     def put(part: Sequence[contract.Content]) -> Taken:
-        return services.put_contents(contents=part, mirror=mirror)
+        return put_contents(contents=part, mirror=mirror)
 
     return _in_parts(contents, CONTENTS_AT_ONCE, put)
 
@@ -40,7 +42,7 @@ def take_interactions(events: Iterable[contract.Interaction], *, mirror: bool = 
     """Records interactions, part by part; raises as :func:`take_contents` does."""
 
     def put(part: Sequence[contract.Interaction]) -> Taken:
-        return services.record(interactions=part, mirror=mirror)
+        return record(interactions=part, mirror=mirror)
 
     return _in_parts(events, INTERACTIONS_AT_ONCE, put)
 
@@ -48,7 +50,7 @@ def take_interactions(events: Iterable[contract.Interaction], *, mirror: bool = 
 def take_library() -> tuple[Taken, Taken]:
     """Brings in what was imported into the library on the command line before there was a site.
     What was deleted there stays deleted."""
-    library = services.library()
+    library = mirrors.library()
     contents = [row for row in library.contents() if not is_deleted(row)]
     known = set(Content.objects.values_list("external_id", flat=True))
     missing = [row for row in contents if row.id not in known]

@@ -10,7 +10,9 @@ from typing import Any, Final
 from django.utils import timezone
 
 from discern.recommendations import contract
-from discern.web.recommendations import services
+from discern.web.recommendations.batches import MAX_BATCH
+from discern.web.recommendations.contents import put_contents
+from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import Content, UserInteraction
 
 FOLDER: Final = Path(__file__).parent
@@ -38,7 +40,7 @@ def load() -> tuple[int, int]:
         )
         for row in _rows(LIBRARY)
     ]
-    services.put_contents(contents=contents)
+    put_contents(contents=contents)
     begin = timezone.now().timestamp() - 30 * 86_400
     events, keys = [], []
     for number, row in enumerate(_rows(READERS) if READERS.is_file() else ()):
@@ -53,9 +55,9 @@ def load() -> tuple[int, int]:
             )
         )
         keys.append(f"demo-{number}")
-    for start in range(0, len(events), services.MAX_BATCH):
-        part = slice(start, start + services.MAX_BATCH)
-        services.record(interactions=events[part], keys=keys[part])
+    for start in range(0, len(events), MAX_BATCH):
+        part = slice(start, start + MAX_BATCH)
+        record(interactions=events[part], keys=keys[part])
     return len(contents), len(events)
 
 

@@ -15,13 +15,14 @@ from discern.recommendations.contract import (
     RecommendationList,
     RecommendationRequest,
 )
+from discern.web.recommendations.columns import stored
+from discern.web.recommendations.contents import contents_by_id
 from discern.web.recommendations.models import (
     Content,
     Person,
     PrecomputedList,
     UserInteraction,
 )
-from discern.web.recommendations.services import contents_by_id, stored
 
 
 def without_model(

@@ -29,8 +29,10 @@ from discern.web.jobs import services as jobs
 from discern.web.jobs.models import BATCH, State
 from discern.web.jobs.registry import Kind, register
 from discern.web.jobs.work import Work
-from discern.web.recommendations import services
 from discern.web.recommendations.bulk import CONTENTS_AT_ONCE, INTERACTIONS_AT_ONCE
+from discern.web.recommendations.columns import moment
+from discern.web.recommendations.contents import put_contents
+from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import ImportJob
 
 PARQUET_MAGIC: Final = b"PAR1"
@@ -165,21 +167,21 @@ def _take(
     if not good:
         return
     if kind == ImportJob.Kind.CONTENTS:
-        taken = services.put_contents(contents=good)
+        taken = put_contents(contents=good)
     else:
-        taken = services.record(interactions=good)
+        taken = record(interactions=good)
     counts.update({name: count for name, count in asdict(taken).items() if count})
 
 
 def _content(row: Mapping[str, Any], where: str) -> Content:
     content = parse_content(row, where=where)
-    services.moment(content.created_at)
+    moment(content.created_at)
     return content
 
 
 def _interaction(row: Mapping[str, Any], where: str) -> Interaction:
     event = parse_interaction(row, where=where)
-    services.moment(event.at)
+    moment(event.at)
     return event
 
 

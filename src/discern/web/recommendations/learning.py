@@ -13,7 +13,7 @@ from typing import Final
 
 from discern.catalog.store import Store
 from discern.web.environment import load_environment
-from discern.web.recommendations import services
+from discern.web.recommendations import mirrors
 
 MODEL_NAME: Final = "recommendations"
 
@@ -35,8 +35,8 @@ def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Map
         raise MissingExtra(
             "Fitting needs scipy and scikit-learn: pip install 'discern[recommendations]'."
         ) from error
-    services.mirror_everything()
-    library = services.library()
+    mirrors.mirror_everything()
+    library = mirrors.library()
     last_event = library.events.last_number()
     fitted = learn(
         library.contents(),

@@ -23,15 +23,11 @@ from discern.recommendations.contract import (
     check_request,
 )
 from discern.web.engine import get_engine
+from discern.web.recommendations.contents import Label, labels_by_id
 from discern.web.recommendations.fallbacks import beside, newest, without_model
+from discern.web.recommendations.impressions import note_impression
+from discern.web.recommendations.interactions import history_of, met_by
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
-from discern.web.recommendations.services import (
-    Label,
-    history_of,
-    labels_by_id,
-    met_by,
-    note_impression,
-)
 
 PRECOMPUTED_LENGTH: Final = 50
 RANKED_BY: Final = ("diversity", "exploration")

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from discern.errors import InvalidInput
 from discern.recommendations.contract import MAX_LIST, Filters
-from discern.web.recommendations import services
+from discern.web.recommendations.batches import check_batch
 
 PAGE = [
     OpenApiParameter("cursor", str, description="From `next` or `previous`."),
@@ -86,5 +86,5 @@ def rows_of(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     rows = data.get(name)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidInput(f"'{name}' must be a list of objects.", field=name)
-    services.check_batch(rows, field=name)
+    check_batch(rows, field=name)
     return rows

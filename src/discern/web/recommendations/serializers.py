@@ -7,9 +7,9 @@ from typing import Any
 from rest_framework import serializers
 
 from discern.recommendations.contract import MAX_ID_CHARS, Reason
+from discern.web.recommendations.batches import MAX_BATCH
 from discern.web.recommendations.lists import Shown
 from discern.web.recommendations.models import Content, ImportJob, LearningJob, UserInteraction
-from discern.web.recommendations.services import MAX_BATCH
 
 LONGEST_SEARCH_S = 3_600.0
 

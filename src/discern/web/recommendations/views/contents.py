@@ -13,8 +13,10 @@ from discern.recommendations.files import parse_content
 from discern.web.api.paging import NewestFirst
 from discern.web.api.parsing import json_object
 from discern.web.api.views import ApiView
-from discern.web.recommendations import lists, serializers, services
+from discern.web.recommendations import lists, serializers
 from discern.web.recommendations.access import OperatorWrites
+from discern.web.recommendations.columns import stored
+from discern.web.recommendations.contents import content_named, delete_content, put_contents
 from discern.web.recommendations.models import Content
 from discern.web.recommendations.parameters import (
     FILTERS,
@@ -41,7 +43,7 @@ class ContentsView(ApiView):
         """All contents, newest first."""
         found = Content.objects.all()
         if category := request.query_params.get("category"):
-            found = found.filter(category=services.stored(category))
+            found = found.filter(category=stored(category))
         pages = NewestFirst()
         page = pages.paginate_queryset(found, request, view=self) or []
         return pages.get_paginated_response(serializers.ContentSerializer(page, many=True).data)
@@ -56,7 +58,7 @@ class ContentsView(ApiView):
         """Add contents, or replace those with the same id; all or none."""
         rows = rows_of(json_object(request), "contents")
         contents = [parse_content(row, where=f"contents[{i}]") for i, row in enumerate(rows)]
-        return Response(asdict(services.put_contents(contents=contents)))
+        return Response(asdict(put_contents(contents=contents)))
 
 
 class ContentView(ApiView):
@@ -71,12 +73,12 @@ class ContentView(ApiView):
     )
     def get(self, request: Request, content_id: str) -> Response:
         """One content."""
-        return Response(serializers.ContentSerializer(services.content_named(content_id)).data)
+        return Response(serializers.ContentSerializer(content_named(content_id)).data)
 
     @extend_schema(operation_id="deleteContent", tags=["recommendations"], responses={204: None})
     def delete(self, request: Request, content_id: str) -> Response:
         """Delete a content and what was done with it."""
-        services.delete_content(external_id=content_id)
+        delete_content(external_id=content_id)
         return Response(status=204)
 
 
@@ -91,7 +93,7 @@ class SimilarView(ApiView):
     )
     def get(self, request: Request, content_id: str) -> Response:
         """Contents the same people like, best first."""
-        content = services.content_named(content_id)
+        content = content_named(content_id)
         shown = lists.similar(content=content, n=length_of(request), filters=filters_of(request))
         return Response(serializers.list_data(shown))
 

@@ -18,8 +18,10 @@ from discern.recommendations.files import PERSON_NAMES, parse_interaction
 from discern.web.api.paging import NewestFirst
 from discern.web.api.parsing import json_object
 from discern.web.api.views import ApiView
-from discern.web.recommendations import lists, serializers, services
+from discern.web.recommendations import lists, serializers
 from discern.web.recommendations.access import check_may_name, is_operator, own_person, person_of
+from discern.web.recommendations.columns import stored
+from discern.web.recommendations.interactions import interactions_of, record, withdraw
 from discern.web.recommendations.parameters import (
     FILTERS,
     LENGTH,
@@ -32,6 +34,7 @@ from discern.web.recommendations.parameters import (
     number_of,
     rows_of,
 )
+from discern.web.recommendations.people import forget, person_named
 
 
 class InteractionsView(ApiView):
@@ -49,9 +52,9 @@ class InteractionsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """A person's interactions, newest first."""
-        found = services.interactions_of(person=person_of(request))
+        found = interactions_of(person=person_of(request))
         if (content := request.query_params.get("content")) is not None:
-            found = found.filter(content__external_id=services.stored(content))
+            found = found.filter(content__external_id=stored(content))
         pages = NewestFirst()
         page = pages.paginate_queryset(found, request, view=self) or []
         rows = serializers.InteractionRowSerializer(page, many=True).data
@@ -69,7 +72,7 @@ class InteractionsView(ApiView):
         data = json_object(request)
         rows = rows_of(data, "interactions")
         keys = _keys(rows)
-        taken = services.record(
+        taken = record(
             interactions=_events(request, rows),
             keys=keys,
             impression=id_of(data.get("impression"), field="impression"),
@@ -88,7 +91,7 @@ class InteractionsView(ApiView):
         content = request.query_params.get("content")
         if not content:
             raise InvalidInput("'content' is missing.", field="content")
-        count = services.withdraw(person=person_of(request), content=content)
+        count = withdraw(person=person_of(request), content=content)
         return Response({"interactions": count})
 
 
@@ -136,7 +139,7 @@ class PersonView(ApiView):
     def delete(self, request: Request, person_id: str) -> Response:
         """Forget a person: their interactions, lists, and their part of what was learned."""
         check_may_name(request, person_id)
-        count = services.forget(person=services.person_named(person_id))
+        count = forget(person=person_named(person_id))
         return Response({"interactions": count})
 
 

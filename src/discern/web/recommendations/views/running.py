@@ -14,8 +14,9 @@ from discern.errors import InvalidInput
 from discern.web.accounts.authentication import caller
 from discern.web.api.paging import NewestFirst
 from discern.web.api.views import ApiView
-from discern.web.recommendations import importing, metrics, nightly, serializers, services
+from discern.web.recommendations import importing, metrics, nightly, serializers
 from discern.web.recommendations.access import Operator
+from discern.web.recommendations.columns import stored
 from discern.web.recommendations.parameters import PAGE
 
 
@@ -30,7 +31,7 @@ class MetricsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Sizes, the popularity curve, the model that answers, and the rates of each arm."""
-        experiment = services.stored(request.query_params.get("experiment", ""))
+        experiment = stored(request.query_params.get("experiment", ""))
         found = metrics.gather(experiment=experiment)
         return Response(serializers.RecommendationMetricsSerializer(found).data)
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from discern.errors import DiscernError
 from discern.recommendations.files import read_contents, read_interactions
 from discern.web.recommendations import bulk
-from discern.web.recommendations.services import Taken
+from discern.web.recommendations.batches import Taken
 
 
 class Command(BaseCommand):

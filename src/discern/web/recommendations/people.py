@@ -1,0 +1,69 @@
+"""People: known by an account or an id of their own, and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import connection, transaction
+
+from discern.errors import NotFound
+from discern.recommendations.contract import check_id
+from discern.web.accounts.models import User
+from discern.web.recommendations import mirrors
+from discern.web.recommendations.columns import stored
+from discern.web.recommendations.models import Person, UserInteraction
+
+
+def person_of_account(*, account: User) -> Person:
+    """The signed-in account's own row, made at first use."""
+    person, _ = Person.objects.get_or_create(
+        account=account, defaults={"external_id": f"account-{account.pk}"}
+    )
+    return person
+
+
+def person_at_first_sight(*, external_id: str) -> Person:
+    """The person of that id, made if there is none: what was shown to somebody is known of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PERSON, [external_id])
+        row = cursor.fetchone()
+    if row is None:
+        return Person.objects.get_or_create(external_id=external_id)[0]
+    return Person.from_db(connection.alias, ("id", "external_id", "account_id"), row)
+
+
+_PERSON: Final = "SELECT id, external_id, account_id FROM recommend_person WHERE external_id = %s"
+
+
+def person_named(external_id: str) -> Person:
+    """One person; NotFound when nothing is known of them."""
+    found = Person.objects.filter(external_id=stored(external_id)).first()
+    if found is None:
+        raise NotFound(f"Nothing is known of '{external_id}'.", field="person")
+    return found
+
+
+def people_of(external_ids: Sequence[str]) -> dict[str, Person]:
+    """People by their ids; those who are not there yet are made.
+
+    Raises:
+        InvalidInput: what is no id.
+    """
+    wanted = list(dict.fromkeys(check_id(name, field="person") for name in external_ids))
+    Person.objects.bulk_create(
+        [Person(external_id=name) for name in wanted], ignore_conflicts=True, batch_size=500
+    )
+    return {person.external_id: person for person in Person.objects.filter(external_id__in=wanted)}
+
+
+def forget(*, person: Person) -> int:
+    """Erases a person: their row, interactions, impressions and lists here, and their part of
+    what model servers learned. Returns how many interactions there were."""
+    external_id = person.external_id
+    with transaction.atomic():
+        count = UserInteraction.objects.filter(person=person).count()
+        person.delete()
+        # Not after the commit: an erasure that only half happened must be tried again as a whole.
+        mirrors.library().events.erase(external_id)
+    return count
