@@ -162,6 +162,24 @@ def test_a_list_follows_from_what_was_imported_and_says_read_where_nothing_was_l
     assert json.loads(run("similar", "c3", "-n", "3", "--json").stdout)[0]["reason"]["content"]
 
 
+def test_what_goes_with_a_content_is_filtered_as_a_list_is(fitted: Path) -> None:
+    def found(*options: str) -> set[str]:
+        lines = json.loads(run("similar", "c3", "-n", "60", *options, "--json").stdout)
+        return {line["content"] for line in lines}
+
+    everything = found()
+    sky, tagged = found("--category", "Sky"), found("--tag", "t1", "--tag", "t2")
+    assert {int(name[1:]) % 3 for name in sky} == {1}
+    assert {int(name[1:]) % 5 for name in tagged} == {1, 2}
+    assert sky < everything
+    assert tagged < everything
+    assert found("--exclude", "c6", "--exclude", "c9") == everything - {"c6", "c9"}
+    gone = write(fitted / "gone.csv", [{**contents()[6], "available": "0"}])
+    run("import", "--contents", gone)
+    assert found() == everything - {"c6"}
+    assert found("--unavailable") == everything
+
+
 def test_evaluating_gives_the_agreed_keys_for_folds_and_for_a_given_split(home: Path) -> None:
     rows = interactions()
     listed, events = write(home / "c.csv", contents()), write(home / "i.csv", rows)
