@@ -14,8 +14,7 @@ from discern.web.recommendations import services
 from discern.web.recommendations.models import Content
 from discern.web.recommendations.services import Taken
 
-CONTENTS_AT_ONCE: Final = 5_000
-"""Each part of contents writes the model servers' file of them anew: few parts, then."""
+CONTENTS_AT_ONCE: Final = 1_000
 
 INTERACTIONS_AT_ONCE: Final = 500
 
