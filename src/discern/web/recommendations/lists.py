@@ -25,6 +25,7 @@ from discern.recommendations.contract import (
 from discern.web.engine import get_engine
 from discern.web.recommendations.fallbacks import beside, newest, without_model
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
+from discern.web.recommendations.numbers import listed
 from discern.web.recommendations.services import (
     Label,
     history_of,
@@ -82,6 +83,7 @@ def recommend(
     except (Unavailable, DeadlineExceeded):
         (found, source), arm = without_model(request, person), ""
     liked = {event.content for event in request.history if event.liked}
+    listed(source, unknown=not request.history)
     return _shown(found, source, person=person, liked=liked, experiment=experiment, arm=arm)
 
 
