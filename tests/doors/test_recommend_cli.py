@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,18 @@ def test_what_goes_with_a_content_is_filtered_as_a_list_is(fitted: Path) -> None
     run("import", "--contents", gone)
     assert found() == everything - {"c6"}
     assert found("--unavailable") == everything
+
+
+def test_a_fit_lets_go_of_the_marks_of_those_it_did_not_learn_from(fitted: Path) -> None:
+    library = Library(fitted / "home" / "recommendations")
+    library.events.erase("u0")
+    with closing(sqlite3.connect(fitted / "home/recommendations/events.sqlite")) as log, log:
+        log.execute("UPDATE events SET at = 1 WHERE kind = 'erased'")
+    library.events.erase("u1")
+    assert run("fit", "--tune-seconds", "0", "--version", "1", "--no-activate").exit_code == 0
+    assert len([event for event in library.events.read() if event.erased]) == 2
+    assert run("fit", "--tune-seconds", "0", "--version", "2").exit_code == 0
+    assert len([event for event in library.events.read() if event.erased]) == 1
 
 
 def test_evaluating_gives_the_agreed_keys_for_folds_and_for_a_given_split(home: Path) -> None:
