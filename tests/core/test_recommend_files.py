@@ -15,13 +15,14 @@ import pytest
 from discern.errors import DiscernError, InvalidInput
 from discern.recommendations.contract import Content, Interaction
 from discern.recommendations.files import (
+    COLUMNS,
     parse_content,
     parse_interaction,
     read_contents,
     read_interactions,
-    read_parquet,
 )
 from discern.recommendations.library import Library
+from discern.recommendations.parquet import read_parquet
 
 
 def written(path: Path, text: str) -> Path:
@@ -137,7 +138,7 @@ def test_a_damaged_parquet_file_is_read_or_refused(seed: int) -> None:
     for place in rng.integers(4, len(whole), size=int(rng.integers(1, 6))).tolist():
         damaged[place] = int(rng.integers(256))
     try:
-        for row in read_parquet(io.BytesIO(bytes(damaged)), name="it"):
+        for row in read_parquet(io.BytesIO(bytes(damaged)), name="it", columns=COLUMNS):
             for parse in (parse_content, parse_interaction):
                 try:
                     parse(row, where="it")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,36 @@ def test_a_list_follows_from_what_was_imported_and_says_read_where_nothing_was_l
         lines = json.loads(run("for", "nobody", "-n", "60", *options, "--json").stdout)
         assert ("c30" in {line["content"] for line in lines}) is expected
     assert json.loads(run("similar", "c3", "-n", "3", "--json").stdout)[0]["reason"]["content"]
+
+
+def test_what_goes_with_a_content_is_filtered_as_a_list_is(fitted: Path) -> None:
+    def found(*options: str) -> set[str]:
+        lines = json.loads(run("similar", "c3", "-n", "60", *options, "--json").stdout)
+        return {line["content"] for line in lines}
+
+    everything = found()
+    sky, tagged = found("--category", "Sky"), found("--tag", "t1", "--tag", "t2")
+    assert {int(name[1:]) % 3 for name in sky} == {1}
+    assert {int(name[1:]) % 5 for name in tagged} == {1, 2}
+    assert sky < everything
+    assert tagged < everything
+    assert found("--exclude", "c6", "--exclude", "c9") == everything - {"c6", "c9"}
+    gone = write(fitted / "gone.csv", [{**contents()[6], "available": "0"}])
+    run("import", "--contents", gone)
+    assert found() == everything - {"c6"}
+    assert found("--unavailable") == everything
+
+
+def test_a_fit_lets_go_of_the_marks_of_those_it_did_not_learn_from(fitted: Path) -> None:
+    library = Library(fitted / "home" / "recommendations")
+    library.events.erase("u0")
+    with closing(sqlite3.connect(fitted / "home/recommendations/events.sqlite")) as log, log:
+        log.execute("UPDATE events SET at = 1 WHERE kind = 'erased'")
+    library.events.erase("u1")
+    assert run("fit", "--tune-seconds", "0", "--version", "1", "--no-activate").exit_code == 0
+    assert len([event for event in library.events.read() if event.erased]) == 2
+    assert run("fit", "--tune-seconds", "0", "--version", "2").exit_code == 0
+    assert len([event for event in library.events.read() if event.erased]) == 1
 
 
 def test_evaluating_gives_the_agreed_keys_for_folds_and_for_a_given_split(home: Path) -> None:

@@ -61,6 +61,8 @@ def fit(
         store.install(save_fitted(fitted, Path(folder) / "new", name=name, version=version))
     if not no_activate:
         store.activate(name, version)
+        if last_event is not None:
+            open_library().events.drop_marks(last_event)
     if as_json:
         click.echo(json.dumps({"name": name, "version": version, **fitted.report}))
         return

@@ -70,11 +70,24 @@ def for_person(
 @click.command()
 @click.argument("content")
 @click.option("-n", "count", default=10, show_default=True, help="How many.")
+@click.option("--category", "categories", multiple=True, help="Only this category.")
+@click.option("--tag", "tags", multiple=True, help="Only contents with this tag.")
+@click.option("--exclude", multiple=True, help="Never this content.")
+@click.option("--unavailable", is_flag=True, help="Also what cannot be had at the moment.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def similar(content: str, count: int, as_json: bool) -> None:
+def similar(
+    content: str,
+    count: int,
+    categories: tuple[str, ...],
+    tags: tuple[str, ...],
+    exclude: tuple[str, ...],
+    unavailable: bool,
+    as_json: bool,
+) -> None:
     """What goes with CONTENT."""
     recommender = _recommender()
-    _show(recommender, recommender.similar(content, count), as_json)
+    filters = Filters(categories, tags, exclude, allow_unavailable=unavailable)
+    _show(recommender, recommender.similar(content, count, filters=filters), as_json)
 
 
 def _show(

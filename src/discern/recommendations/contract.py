@@ -94,9 +94,10 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a content is in a list: the largest term of the sum that ranked it.
+    """Why a content is in a list, and where it is in it.
 
-    ``because`` names the content of the person's history it follows from; ``popular`` that many
+    ``because`` names the content of the person's history that spoke for it the most, where that
+    outweighs its popularity or lists it further up than popularity would; ``popular`` that many
     liked it; ``new`` that it is too new to be known by others and fits by its text, in
     ``category``; ``similar`` the content it was asked to resemble.
     """

@@ -143,6 +143,10 @@ class Counters:
         """The ids of everyone counted."""
         return tuple(self._people)
 
+    def who_met(self, columns: Iterable[int]) -> set[str]:
+        """The ids of everyone counted who met one of those contents."""
+        return {person for column in columns for person in self._met_by.get(column, {})}
+
     def solve(self, column: int) -> Column:
         """Neighbours of a column with their long and short weights, from what is counted now."""
         neighbours = self._neighbours(column)

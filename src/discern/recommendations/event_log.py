@@ -2,9 +2,11 @@
 
 A model server is the fitted bundle and the events after the bundle's number; after a restart it
 reads on from the last number it had. Erasing a person deletes their events and leaves a mark
-with the digest of their id and the contents they met, so that every process that reads the log
-forgets them too and solves those contents' columns again, also one that began after the erasure;
-taking a verdict back deletes it and leaves a mark likewise.
+with the contents they met, so that every process that reads the log forgets whoever is no longer in
+it and solves those contents' columns again, also one that began after the erasure. Nothing of their
+id is in the mark, no digest either: ids can be guessed, and a key would lie beside the log. It goes
+with the first fit that learned without them, once :data:`MARK_SECONDS` are over. Taking a verdict
+back deletes it and leaves a mark likewise, which goes with its person.
 """
 
 from __future__ import annotations
@@ -27,6 +29,11 @@ MAX_EVENTS_A_CALL: Final = 10_000
 LATE_SECONDS: Final = 3600.0
 BUSY_MS: Final = 10_000
 
+MARK_SECONDS: Final = 7 * 86_400.0
+"""How long the mark of an erasure stays at least: until then every live server has read it."""
+
+_VERSION: Final = 1
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -42,6 +49,13 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_pair ON events (person, content);
 DROP INDEX IF EXISTS events_person;
 """
+# Older versions left the digest of the person's id, and no time.
+_UPGRADE: Final = """
+BEGIN IMMEDIATE;
+UPDATE events SET person = '', at = CAST(strftime('%s', 'now') AS REAL) WHERE kind = 'erased';
+PRAGMA user_version = 1;
+COMMIT;
+"""
 _INSERT: Final = (
     "INSERT OR IGNORE INTO events"
     " (key, kind, person, content, liked, disliked, view_time, at)"
@@ -51,13 +65,13 @@ _INSERT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One numbered line of the log: an interaction or, with ``erased`` set, the digest of a
-    person to forget, ``met`` being the contents that were theirs, or, with ``withdrawn`` set, the
-    person and content of a verdict taken back."""
+    """One numbered line of the log: an interaction or, where ``erased``, that a person is to be
+    forgotten, ``met`` being the contents that were theirs, or, with ``withdrawn`` set, the person
+    and content of a verdict taken back."""
 
     number: int
     interaction: Interaction | None
-    erased: str | None = None
+    erased: bool = False
     withdrawn: tuple[str, str] | None = None
     met: tuple[str, ...] = ()
 
@@ -71,11 +85,6 @@ class Accepted:
     duplicates: int
     late: int
     last_number: int
-
-
-def digest_of(person: str) -> str:
-    """The SHA-256 of a person's id in hexadecimal."""
-    return hashlib.sha256(person.encode()).hexdigest()
 
 
 class _Connection(sqlite3.Connection):
@@ -94,6 +103,8 @@ class EventLog:
         self._local = threading.local()
         with closing(self._open()) as connection:
             connection.executescript(_SCHEMA)
+            if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                connection.executescript(_UPGRADE)
 
     def append(
         self, interactions: Iterable[Interaction], *, keys: Iterable[str] | None = None
@@ -157,10 +168,27 @@ class EventLog:
             gone = connection.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
             connection.execute(
                 "INSERT INTO events (key, kind, person, content, liked, disliked, view_time, at)"
-                " VALUES (NULL, 'erased', ?, ?, 0, 0, 0, 0)",
-                (digest_of(person), json.dumps([content for (content,) in met])),
+                " VALUES (NULL, 'erased', '', ?, 0, 0, 0, ?)",
+                (json.dumps([content for (content,) in met]), time.time()),
             )
         return gone
+
+    def drop_marks(self, until: int, *, now: float | None = None) -> int:
+        """Deletes the marks of erasures up to a number that are older than :data:`MARK_SECONDS`:
+        for when the model that answers learned from the log after them. Returns how many."""
+        before = (time.time() if now is None else now) - MARK_SECONDS
+        with self._connection() as connection:
+            return connection.execute(
+                "DELETE FROM events WHERE kind = 'erased' AND number <= ? AND at < ?",
+                (until, before),
+            ).rowcount
+
+    def knows(self, person: str, before: int) -> bool:
+        """Whether anything with a smaller number than ``before`` is of that person."""
+        found = self._connection().execute(
+            "SELECT 1 FROM events WHERE person = ? AND number < ? LIMIT 1", (person, before)
+        )
+        return found.fetchone() is not None
 
     def withdraw(self, person: str, content: str) -> int:
         """Takes a person's likes and dislikes of a content back and leaves the mark that tells
@@ -246,7 +274,7 @@ def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
     number, kind, person, content, liked, disliked, view_time, at = row
     if kind == "erased":
         # A mark of an older version names no contents.
-        return Event(number, None, erased=person, met=tuple(json.loads(content or "[]")))
+        return Event(number, None, erased=True, met=tuple(json.loads(content or "[]")))
     if kind == "withdrawn":
         return Event(number, None, withdrawn=(person, content))
     return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))

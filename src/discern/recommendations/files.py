@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, Any, Final
 
-from discern.errors import InvalidInput, MissingExtra
+from discern.errors import InvalidInput
 from discern.recommendations.contract import (
     MAX_TAGS,
     MAX_VIEW_SECONDS,
@@ -22,6 +22,7 @@ from discern.recommendations.contract import (
     Interaction,
     check_id,
 )
+from discern.recommendations.parquet import read_parquet
 
 CONTENT_NAMES: Final = ("content_id", "id", "item_id", "external_id")
 PERSON_NAMES: Final = ("user_id", "person", "person_id", "user")
@@ -30,8 +31,12 @@ TIME_NAMES: Final = ("created_at", "at", "timestamp")
 VERDICT_NAMES: Final = ("liked", "disliked", "view_time")
 TRUE_WORDS: Final = frozenset({"1", "1.0", "true", "yes", "t", "y"})
 FALSE_WORDS: Final = frozenset({"", "0", "0.0", "false", "no", "f", "n", "null", "none"})
+COLUMNS: Final = frozenset(
+    (*CONTENT_NAMES, *PERSON_NAMES, *INTERACTED_NAMES, *TIME_NAMES, *VERDICT_NAMES)
+) | {"title", "text", "category", "tags", "available"}
+"""Every column that is read of contents or interactions."""
+
 MAX_FIELD_CHARS: Final = 10_000_000
-BATCH_ROWS: Final = 65_536
 
 Row = Mapping[str, Any]
 
@@ -42,6 +47,7 @@ def read_contents(path: Path | str) -> Iterator[Content]:
 
     Raises:
         InvalidInput: no such file, a missing column or a bad value; the message names the row.
+        TooLarge: Parquet that unpacks to more than :mod:`~discern.recommendations.parquet` takes.
         MissingExtra: Parquet without pyarrow.
     """
     for number, row in enumerate(read_rows(Path(path)), 1):
@@ -55,6 +61,7 @@ def read_interactions(path: Path | str) -> Iterator[Interaction]:
 
     Raises:
         InvalidInput: no such file, a missing column or a bad value; the message names the row.
+        TooLarge: Parquet that unpacks to more than :mod:`~discern.recommendations.parquet` takes.
         MissingExtra: Parquet without pyarrow.
     """
     for number, row in enumerate(read_rows(Path(path)), 1):
@@ -140,47 +147,8 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             yield row
 
 
-def read_parquet(source: Path | IO[bytes], *, name: str) -> Iterator[Row]:
-    """The rows of a Parquet file, streamed; ``name`` is what errors call it. Times are read to the
-    microsecond.
-
-    Raises:
-        InvalidInput: not Parquet, or a value in it that Python does not know, as the year 10,000.
-        MissingExtra: pyarrow is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtra("Parquet needs pyarrow: pip install 'discern[parquet]'.") from None
-    try:
-        for batch in pyarrow.parquet.ParquetFile(source).iter_batches(batch_size=BATCH_ROWS):
-            yield from _in_microseconds(batch).to_pylist()
-    except _unreadable() as error:
-        raise InvalidInput(f"'{name}' is not readable Parquet: {error}.", field="file") from error
-
-
-def _in_microseconds(batch: Any) -> Any:
-    """The batch with its times of nanoseconds, which Python has not, cut off."""
-    import pyarrow
-
-    for place, field in enumerate(batch.schema):
-        if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
-            wanted = pyarrow.timestamp("us", field.type.tz)
-            column = batch.column(place).cast(wanted, safe=False)
-            batch = batch.set_column(place, field.name, column)
-    return batch
-
-
-def _unreadable() -> tuple[type[Exception], ...]:
-    """What pyarrow raises for damaged files, and for values that no Python object holds."""
-    import pyarrow
-
-    return (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError, LookupError)
-
-
 def _read_parquet(path: Path) -> Iterator[Row]:
-    yield from read_parquet(path, name=path.name)
+    yield from read_parquet(path, name=path.name, columns=COLUMNS)
 
 
 _READERS: Final[dict[str, Callable[[Path], Iterator[Row]]]] = {

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.contract import Interaction
 from discern.recommendations.counters import Counters
-from discern.recommendations.event_log import Event, EventLog, digest_of
+from discern.recommendations.event_log import Event, EventLog
 from discern.recommendations.gram import Floats
 from discern.recommendations.matrices import folded
 from discern.recommendations.rows import Row, Rows
@@ -144,8 +144,8 @@ class LiveModel:
 
     def _take(self, event: Event) -> None:
         self.position = event.number
-        if event.erased is not None:
-            self._forget(event.erased, event.met)
+        if event.erased:
+            self._forget(event.met)
         elif event.withdrawn is not None:
             self._withdraw(*event.withdrawn)
         elif event.interaction is not None:
@@ -174,13 +174,15 @@ class LiveModel:
         events = self._log.of_pair(person, content, until=self.position)
         return self.counters.put(person, column, folded(events))
 
-    def _forget(self, digest: str, met: tuple[str, ...]) -> None:
+    def _forget(self, met: tuple[str, ...]) -> None:
+        columns = [self._catalogue.column(content) for content in met]
+        known = [column for column in columns if column is not None and column < self._known]
         # Whoever began after the erasure counts nothing of the person, but the fitted columns do.
-        for content in met:
-            column = self._catalogue.column(content)
-            if column is not None and column < self._known:
-                self._waiting.setdefault(column)
-        for person in self.counters.people():
-            if digest_of(person) == digest:
+        for column in known:
+            self._waiting.setdefault(column)
+        people = self.counters.who_met(known) if met else set(self.counters.people())
+        for person in people:
+            # Whoever came back since is counted anew from what they did since.
+            if not self._log.knows(person, before=self.position):
                 for column in self.counters.remove(person):
                     self._waiting.setdefault(column)

@@ -65,6 +65,11 @@ class Terms:
     values: Floats
     sources: NDArray[np.int32]
 
+    def of(self, chosen: NDArray[np.bool_]) -> Terms:
+        """Those that come from the ``chosen`` places of the history."""
+        kept = np.flatnonzero(chosen[self.sources])
+        return Terms(self.targets[kept], self.values[kept], self.sources[kept])
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
@@ -149,7 +154,8 @@ class Ranker:
             known.columns, known.scores, self.rows, self.catalogue, request.n, request.diversity
         )
         listed, scores = known.columns[chosen], known.scores[chosen]
-        reasons = self._reasons(listed, history, terms, self._priors(known, history, request.n))
+        fame = self._fame(known, history, request, seen)
+        reasons = self._reasons(listed, history, terms, fame)
         lines = [
             Recommendation(self.catalogue.content(column).id, score, reason)
             for column, score, reason in zip(listed.tolist(), scores.tolist(), reasons, strict=True)
@@ -225,40 +231,44 @@ class Ranker:
                 break
         return _Candidates(np.concatenate(columns), np.concatenate(scores))
 
-    def _priors(self, known: _Candidates, history: History, n: int) -> dict[int, float]:
-        """Of those that popularity alone would list: what it adds to their scores. Everything
-        else in a list is there for what the person did."""
+    def _fame(
+        self, known: _Candidates, history: History, request: RecommendationRequest, seen: Columns
+    ) -> dict[int, float]:
+        """Of those that are listed for their popularity, what it adds to their scores: whatever
+        popularity alone would list, and no further up than it would."""
         share = float(prior_share(history.length))
         if share <= NEGLIGIBLE:
             return {}
-        inside = known.columns[known.columns < self.model.size]
-        first = inside[np.lexsort((inside, -self.model.prior[inside]))[:n]]
-        return {int(column): share * float(self.model.prior[column]) for column in first}
+        # What the person did may have sunk some of the popular below all candidates.
+        head = self._popular[: max(request.n * POOL_FACTOR, SMALLEST_POOL) + len(seen)]
+        head = head[self.catalogue.allowed(head, request.filters, seen)]
+        inside = np.union1d(head, known.columns[known.columns < self.model.size])
+        first = inside[np.lexsort((inside, -self.model.prior[inside]))[: request.n]]
+        worth = share * self.model.prior[first]
+        alone = np.searchsorted(-known.scores, -worth)  # places with nothing but popularity
+        places = {int(column): place for place, column in enumerate(known.columns)}
+        return {
+            column: float(worth[place])
+            for place, column in enumerate(first.tolist())
+            if places.get(column, place) >= min(place, int(alone[place]))
+        }
 
     def _reasons(
-        self, listed: Columns, history: History, terms: Terms, priors: dict[int, float]
+        self, listed: Columns, history: History, terms: Terms, fame: dict[int, float]
     ) -> list[Reason]:
-        """For each listed content the interaction that gave it the largest term."""
+        """For each listed content the interaction that spoke for it the most."""
+        if len(history.columns) > history.length:
+            # A dislike can be the largest term, where it holds back what goes against a content.
+            terms = terms.of(history.weights > 0)
         largest = self._sums.largest(listed, terms.targets, terms.values)
-        return [
-            self._reason(column, place, history, terms, priors)
-            for column, place in zip(listed.tolist(), largest, strict=True)
-        ]
-
-    def _reason(
-        self,
-        column: int,
-        largest: int | None,
-        history: History,
-        terms: Terms,
-        priors: dict[int, float],
-    ) -> Reason:
-        if largest is not None:
-            source = terms.sources[largest]
-            if terms.values[largest] > priors.get(column, 0.0) and history.weights[source] > 0:
-                liked = self.catalogue.content(int(history.columns[source]))
-                return Reason("because", content=liked.id)
-        return Reason("popular")
+        reasons = []
+        for column, place in zip(listed.tolist(), largest, strict=True):
+            if place is not None and terms.values[place] > fame.get(column, 0.0):
+                source = int(history.columns[terms.sources[place]])
+                reasons.append(Reason("because", content=self.catalogue.content(source).id))
+            else:
+                reasons.append(Reason("popular"))
+        return reasons
 
     def _with_fresh(
         self,

@@ -227,6 +227,13 @@ class Environment(BaseSettings):
         '{"experiment": {"arm": {"model": "name", "diversity": 0.3, "exploration": 0.1, '
         '"share": 1}}}.',
     )
+    impression_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="How many days the lists that people were shown are kept; of older ones only "
+        "the counts of each arm stay.",
+    )
     worker_threads: int = Field(
         default=4,
         ge=1,

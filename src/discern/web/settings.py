@@ -119,6 +119,7 @@ TEXT_JOB_MAX_BYTES = ENVIRONMENT.text_job_max_bytes
 TEXT_JOB_MAX_ROWS = ENVIRONMENT.text_job_max_rows
 JOB_LEASE_S = ENVIRONMENT.job_lease_s
 WORKER_THREADS = ENVIRONMENT.worker_threads
+IMPRESSION_DAYS = ENVIRONMENT.impression_days
 RECOMMENDATION_EXPERIMENTS: dict[str, dict[str, dict[str, Any]]] = {
     name: {arm: options.model_dump(exclude_none=True) for arm, options in arms.items()}
     for name, arms in ENVIRONMENT.recommendation_experiments.items()

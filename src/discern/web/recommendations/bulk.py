@@ -16,8 +16,7 @@ from discern.web.recommendations.contents import put_contents
 from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import Content
 
-CONTENTS_AT_ONCE: Final = 5_000
-"""Each part of contents writes the model servers' file of them anew: few parts, then."""
+CONTENTS_AT_ONCE: Final = 1_000
 
 INTERACTIONS_AT_ONCE: Final = 500
 

@@ -19,11 +19,12 @@ from django.db.models import QuerySet
 from discern.errors import EmptyInput, InvalidInput, NotFound, TooLarge
 from discern.recommendations.contract import Content, Interaction
 from discern.recommendations.files import (
+    COLUMNS,
     MAX_FIELD_CHARS,
     parse_content,
     parse_interaction,
-    read_parquet,
 )
+from discern.recommendations.parquet import read_parquet
 from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
 from discern.web.jobs.models import BATCH, State
@@ -49,13 +50,7 @@ def accept(*, owner: User, kind: str, content: bytes, name: str = "") -> ImportJ
     """
     if kind not in KINDS:
         raise InvalidInput(f"'kind' must be one of {', '.join(KINDS)}.", field="kind")
-    limit = settings.TEXT_JOB_MAX_BYTES
-    if len(content) > limit:
-        raise TooLarge(
-            f"The file has {len(content):,} bytes; the limit is {limit:,}.",
-            field="file",
-            limit=limit,
-        )
+    check_size(len(content))
     rows = sum(1 for _ in read(content))
     if not rows:
         raise EmptyInput("The file holds no rows.", field="file")
@@ -71,16 +66,26 @@ def accept(*, owner: User, kind: str, content: bytes, name: str = "") -> ImportJ
     return job
 
 
+def check_size(size: int) -> None:
+    """Raises TooLarge for a file of more bytes than are taken."""
+    limit = settings.TEXT_JOB_MAX_BYTES
+    if size > limit:
+        raise TooLarge(
+            f"The file has {size:,} bytes; the limit is {limit:,}.", field="file", limit=limit
+        )
+
+
 def read(content: bytes) -> Iterator[Mapping[str, Any]]:
     """The rows of a Parquet file, told by its first bytes, of a CSV file or, where the first
     character is ``{``, of JSON Lines. A line that is no JSON object comes as a row without columns.
 
     Raises:
         InvalidInput: not readable Parquet, not UTF-8, or not CSV.
+        TooLarge: Parquet that unpacks to too much at a time.
         MissingExtra: Parquet without pyarrow.
     """
     if content.startswith(PARQUET_MAGIC):
-        yield from read_parquet(io.BytesIO(content), name="the file")
+        yield from read_parquet(io.BytesIO(content), name="the file", columns=COLUMNS)
         return
     try:
         text = content.decode("utf-8-sig")

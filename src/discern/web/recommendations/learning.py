@@ -53,6 +53,7 @@ def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Map
         new = save_fitted(fitted, Path(folder) / "new", name=MODEL_NAME, version=version)
         store.install(new)
     store.activate(MODEL_NAME, version)
+    library.events.drop_marks(last_event)
     return version, fitted.report
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from discern.errors import DeadlineExceeded, ModelNotFound, Unavailable
@@ -23,11 +22,13 @@ from discern.recommendations.contract import (
     check_request,
 )
 from discern.web.engine import get_engine
+from discern.web.recommendations.arm_totals import counts_by_arm
 from discern.web.recommendations.contents import Label, labels_by_id
 from discern.web.recommendations.fallbacks import beside, newest, without_model
 from discern.web.recommendations.impressions import note_impression
 from discern.web.recommendations.interactions import history_of, met_by
 from discern.web.recommendations.models import Content, Impression, Person, PrecomputedList
+from discern.web.recommendations.numbers import listed
 
 PRECOMPUTED_LENGTH: Final = 50
 RANKED_BY: Final = ("diversity", "exploration")
@@ -78,6 +79,7 @@ def recommend(
     except (Unavailable, DeadlineExceeded):
         (found, source), arm = without_model(request, person), ""
     liked = {event.content for event in request.history if event.liked}
+    listed(source, unknown=not request.history)
     return _shown(found, source, person=person, liked=liked, experiment=experiment, arm=arm)
 
 
@@ -119,25 +121,17 @@ def precompute(*, people: Sequence[Person] | None = None) -> int:
 
 
 def compare_arms(*, experiment: str) -> list[dict[str, Any]]:
-    """For each arm its impressions, and click and like rates with 95 % intervals."""
-    rows = (
-        Impression.objects.filter(experiment=experiment)
-        .values("arm")
-        .annotate(
-            shown=Count("pk"),
-            clicked=Count("pk", filter=Q(clicked_at__isnull=False)),
-            liked=Count("pk", filter=Q(liked_at__isnull=False)),
-        )
-        .order_by("arm")
-    )
+    """For each arm its impressions, also those too old to be kept, and click and like rates with
+    95 % intervals."""
+    counts = counts_by_arm(experiment=experiment)
     return [
         {
-            "arm": row["arm"],
-            "impressions": row["shown"],
-            "clicks": asdict(rate(row["clicked"], row["shown"])),
-            "likes": asdict(rate(row["liked"], row["shown"])),
+            "arm": arm,
+            "impressions": shown,
+            "clicks": asdict(rate(clicked, shown)),
+            "likes": asdict(rate(liked, shown)),
         }
-        for row in rows
+        for arm, (shown, clicked, liked) in sorted(counts.items())
     ]
 
 

@@ -31,7 +31,7 @@ def library() -> Library:
 def tell_contents(contents: list[contract.Content]) -> None:
     """Tells model servers; a disk that fails keeps nothing from being stored in the database."""
     try:
-        library().put_contents(contents)
+        library().add_contents(contents)
     except OSError:
         _log.exception("contents are stored, but model servers do not see them yet")
 
@@ -49,7 +49,7 @@ def mirror_everything() -> tuple[int, int]:
     """Writes every content and interaction to the library, where they are missing: for a library
     that was lost or put on a new disk. Returns how many of each there are."""
     contents = [content_of(row) for row in Content.objects.iterator()]
-    library().put_contents(contents)
+    library().add_contents(contents, anew=True)
     count = 0
     part: dict[str, contract.Interaction] = {}
     for row in (

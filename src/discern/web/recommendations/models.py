@@ -83,11 +83,29 @@ class Impression(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["experiment", "arm", "created_at"], name="impression_by_arm")
+            models.Index(fields=["experiment", "arm", "created_at"], name="impression_by_arm"),
+            models.Index(fields=["created_at"], name="impression_oldest"),
         ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class ArmTotal(models.Model):
+    """What is left of an arm's impressions once they are too old to be kept: how many there were,
+    and how many led to a click and to a like. Nobody is in it."""
+
+    experiment = models.CharField(max_length=100, blank=True, default="")
+    arm = models.CharField(max_length=100, blank=True, default="")
+    shown = models.PositiveBigIntegerField(default=0)
+    clicked = models.PositiveBigIntegerField(default=0)
+    liked = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["experiment", "arm"], name="arm_total_once")]
+
+    def __str__(self) -> str:
+        return f"{self.experiment} {self.arm}"
 
 
 class PrecomputedList(models.Model):

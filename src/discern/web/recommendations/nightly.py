@@ -22,7 +22,7 @@ from discern.web.jobs import services as jobs
 from discern.web.jobs.models import BATCH, State
 from discern.web.jobs.registry import Kind, register
 from discern.web.jobs.work import Work
-from discern.web.recommendations import lists
+from discern.web.recommendations import arm_totals, lists
 from discern.web.recommendations.fitting import fit_beside
 from discern.web.recommendations.models import LearningJob, Person, UserInteraction
 
@@ -97,6 +97,7 @@ def register_kind() -> None:
             lease_s=settings.JOB_LEASE_S,
             time_limit_s=6 * 3600.0,
             put_in_due=enqueue_due,
+            tidy=arm_totals.purge,
         )
     )
 

@@ -54,6 +54,7 @@ class ImportsView(ApiView):
         file = form.get("file")
         if not isinstance(file, UploadedFile):
             raise InvalidInput("The form needs a 'file'.", field="file")
+        importing.check_size(file.size or 0)  # before it is read into memory
         kind = str(form.get("kind", ""))
         job = importing.accept(
             owner=caller(request), kind=kind, content=file.read(), name=file.name or ""

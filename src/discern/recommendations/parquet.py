@@ -1,0 +1,164 @@
+"""Reads Parquet files in parts of a bounded size, however much a small file unpacks to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any, Final
+
+from discern.errors import InvalidInput, MissingExtra, TooLarge
+
+ROWS_AT_ONCE: Final = 500
+"""How many rows are held at a time."""
+
+MAX_BYTES_AT_ONCE: Final = 64 * 2**20
+"""The most those rows may unpack to: over 100 kB a row, more than is read of any text."""
+
+MAX_GROUP_BYTES: Final = 256 * 2**20
+"""The most a row group may unpack to: its largest page, which is unpacked whole, is no larger."""
+
+MAX_GROUP_VALUES: Final = 2**24
+"""The most values of one column in a row group; millions of empty ones take no room in a file."""
+
+BYTES_A_VALUE: Final = 64
+"""What Python needs for a value besides what it says."""
+
+NEXT_NUMBER: Final = b"\x15"
+"""Thrift's mark of a 32-bit number in the field after the one before."""
+
+
+def read_parquet(
+    source: Path | IO[bytes], *, name: str, columns: Collection[str]
+) -> Iterator[Mapping[str, Any]]:
+    """The rows of a Parquet file with those of its ``columns`` that it has, streamed; ``name`` is
+    what errors call it. Times are read to the microsecond.
+
+    Raises:
+        InvalidInput: not Parquet, none of the columns, or a value in it that Python does not know,
+            as the year 10,000.
+        TooLarge: a row group or a part of it unpacks to more than its limit in bytes or values.
+        MissingExtra: pyarrow is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra("Parquet needs pyarrow: pip install 'discern[parquet]'.") from None
+    # What pyarrow raises for damaged files, and for values that no Python object holds.
+    unreadable = (
+        pyarrow.ArrowException,
+        OSError,
+        ValueError,
+        OverflowError,
+        TypeError,
+        LookupError,
+    )
+    try:
+        yield from _rows(source, name, columns)
+    except unreadable as error:
+        raise InvalidInput(f"'{name}' is not readable Parquet: {error}.", field="file") from error
+
+
+def _rows(
+    source: Path | IO[bytes], name: str, columns: Collection[str]
+) -> Iterator[Mapping[str, Any]]:
+    import pyarrow.parquet
+
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
+        file = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
+        wanted = [field for field in file.schema_arrow.names if field in columns]
+        if not wanted:
+            raise InvalidInput(f"'{name}' has none of the columns that are read.", field="file")
+        longest = _check_groups(file.metadata, stream, wanted, name)
+        rows_at_once = max(1, min(ROWS_AT_ONCE, MAX_BYTES_AT_ONCE // max(longest, 1)))
+        rows = size = 0
+        for batch in file.iter_batches(batch_size=rows_at_once, columns=wanted, use_threads=False):
+            rows += batch.num_rows
+            size += sum(map(_unpacked, batch.columns))
+            if size > MAX_BYTES_AT_ONCE:
+                what = f"a part of {ROWS_AT_ONCE} rows"
+                raise _too_large(name, what, size, "bytes", MAX_BYTES_AT_ONCE)
+            if rows >= ROWS_AT_ONCE:
+                rows = size = 0
+            yield from _in_microseconds(batch).to_pylist()
+
+
+def _check_groups(metadata: Any, stream: IO[bytes], wanted: Collection[str], name: str) -> int:
+    """Raises for a row group over its limits. Returns how long the longest value may be that the
+    file holds once and many rows repeat: the others take at least their length in their group."""
+    longest = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        chunks = [group.column(place) for place in range(group.num_columns)]
+        chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
+        size = sum(chunk.total_uncompressed_size for chunk in chunks)
+        if size > MAX_GROUP_BYTES:
+            raise _too_large(name, "a row group", size, "bytes", MAX_GROUP_BYTES)
+        values = max((chunk.num_values for chunk in chunks), default=0)
+        if values > MAX_GROUP_VALUES:
+            raise _too_large(name, "a row group", values, "values", MAX_GROUP_VALUES)
+        longest = max(longest, *(_longest(chunk, stream) for chunk in chunks))
+    return longest
+
+
+def _longest(chunk: Any, stream: IO[bytes]) -> int:
+    if "DELTA_BYTE_ARRAY" in chunk.encodings:
+        return int(chunk.total_uncompressed_size)
+    if not chunk.has_dictionary_page or chunk.dictionary_page_offset is None:
+        return 0
+    stream.seek(chunk.dictionary_page_offset)
+    told = _whole_numbers(stream.read(32))
+    return told[1] if len(told) > 1 else int(chunk.total_uncompressed_size)
+
+
+def _whole_numbers(header: bytes) -> list[int]:
+    """The first fields of a page's header in Thrift's compact form, as far as they are 32-bit
+    numbers that follow one another: its kind, and its size unpacked."""
+    found: list[int] = []
+    place = 0
+    while header[place : place + 1] == NEXT_NUMBER:
+        value = shift = 0
+        while place + 1 < len(header):
+            place += 1
+            value |= (header[place] & 0x7F) << shift
+            shift += 7
+            if header[place] < 0x80:
+                break
+        found.append(value >> 1)  # a sign comes last; a size has none
+        place += 1
+    return found
+
+
+def _too_large(name: str, what: str, size: int, unit: str, limit: int) -> TooLarge:
+    return TooLarge(
+        f"In '{name}' {what} holds {size:,} {unit} unpacked; the limit is {limit:,}. "
+        "Write it with shorter texts or fewer rows in a group.",
+        field="file",
+        limit=limit,
+    )
+
+
+def _unpacked(column: Any) -> int:
+    """About how many bytes the column is as Python objects."""
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_dictionary(kind):
+        return _unpacked(column.dictionary_decode())
+    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+        return BYTES_A_VALUE * len(column) + _unpacked(column.flatten())
+    if pyarrow.types.is_struct(kind):
+        return sum(map(_unpacked, column.flatten()))
+    return BYTES_A_VALUE * len(column) + int(column.nbytes)
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """The batch with its times of nanoseconds, which Python has not, cut off."""
+    import pyarrow
+
+    for place, field in enumerate(batch.schema):
+        if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
+            wanted = pyarrow.timestamp("us", field.type.tz)
+            column = batch.column(place).cast(wanted, safe=False)
+            batch = batch.set_column(place, field.name, column)
+    return batch
