@@ -59,10 +59,8 @@ def claim_next(*, owner: str, among: Sequence[Kind], limit: int) -> list[Claim]:
     may have won, and then the next candidate is tried.
     """
     now = timezone.now()
-    if not among or not _any_waiting(among, now):
-        return []
     candidates: list[tuple[int, datetime, Kind, UUID, int]] = []
-    for kind in among:
+    for kind in _with_waiting(among, now):
         rows = (
             kind.model._default_manager.filter(state=State.QUEUED, available_at__lte=now)
             .order_by("priority", "available_at")
@@ -79,22 +77,25 @@ def claim_next(*, owner: str, among: Sequence[Kind], limit: int) -> list[Claim]:
     return claims
 
 
-def _any_waiting(among: Sequence[Kind], now: datetime) -> bool:
+def _with_waiting(among: Sequence[Kind], now: datetime) -> list[Kind]:
     # An idle worker asks this many times a second, so all kinds are asked in one statement, and
     # it is written out: the ORM takes twenty times as long to compose it as SQLite to answer.
+    if not among:
+        return []
     moment = connection.ops.adapt_datetimefield_value(now)
     with connection.cursor() as cursor:
         cursor.execute(
             _waiting_sql(tuple(kind.model._meta.db_table for kind in among)),
             [State.QUEUED.value, moment] * len(among),
         )
-        return cursor.fetchone() is not None
+        return [among[place] for (place,) in cursor.fetchall()]
 
 
 @lru_cache(maxsize=16)
 def _waiting_sql(tables: tuple[str, ...]) -> str:
-    each = "SELECT 1 FROM {} WHERE state = %s AND available_at <= %s"
-    return " UNION ALL ".join(map(each.format, map(connection.ops.quote_name, tables))) + " LIMIT 1"
+    each = "SELECT {} WHERE EXISTS (SELECT 1 FROM {} WHERE state = %s AND available_at <= %s)"
+    names = map(connection.ops.quote_name, tables)
+    return " UNION ALL ".join(each.format(place, name) for place, name in enumerate(names))
 
 
 def claim(kind: Kind, pk: UUID, *, owner: str, tries: int = 0) -> Claim | None:
