@@ -21,8 +21,10 @@ MAX_OPEN: Final = 20
 def hold(owner: User) -> None:
     """Makes other requests of this person wait until the transaction under way ends, so that what
     is counted stays true until it is used."""
-    # SQLite has no row locks and needs none: its transactions begin as writers here. Not the
-    # key's lock, which would also stop every insertion that refers to the person.
+    # SQLite has no row locks and needs none: its transactions begin as writers here.
+    if not connection.features.has_select_for_update:
+        return
+    # Not the key's lock, which would also stop every insertion that refers to the person.
     list(User._default_manager.select_for_update(no_key=True).filter(pk=owner.pk).values("pk"))
 
 
