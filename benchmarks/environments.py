@@ -12,7 +12,13 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 PEERS: Final = ROOT / "benchmarks" / "peers"
 # Installed by pip before the rest: its index options, unlike uv's, decide which build it is.
-_BY_PIP_FIRST: Final = {"blog": ("torch==2.13.0",)}
+_BY_PIP_FIRST: Final = {
+    "blog": ("torch==2.13.0",),
+    "torch": ("torch==2.13.0",),
+}
+# Installed without what they ask for: of torchvision, onnx2torch uses two operators that no
+# detector here has, and which build of it fits depends on the build of torch.
+_ALONE: Final = {"torch": ("onnx2torch==1.5.15",)}
 
 
 def folder_of(peer: str) -> Path:
@@ -37,6 +43,8 @@ def python_of(peer: str) -> Path:
     for requirement in _BY_PIP_FIRST.get(peer, ()):
         _run([str(python), "-m", "pip", "install", "-q", requirement])
     _run([*_installer(python), "-r", str(pins)])
+    for requirement in _ALONE.get(peer, ()):
+        _run([*_installer(python), "--no-deps", requirement])
     stamp.write_text(digest)
     return python
 

@@ -45,6 +45,16 @@ def objects_kept(model: str, data: bytes) -> float:
     return time.process_time() - began
 
 
+def found_by_onnxruntime(model: Path, data: bytes) -> list[dict[str, Any]]:
+    """The objects in a picture, each as a dictionary."""
+    from discern.vision.detect import load_file_detector
+
+    found: list[dict[str, Any]] = (
+        load_file_detector(model).detect([_opened(data)])[0].to_dict()["objects"]
+    )
+    return found
+
+
 def everything(home: str, data: bytes) -> float:
     """Loads all three models and does with the picture what Discern does: objects, text, mood."""
     from discern.catalog.store import Store

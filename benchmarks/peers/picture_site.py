@@ -5,7 +5,7 @@ The models are the ones that Discern serves, as ONNX files: the detector with Di
 the text reader as its package's documentation starts it, the sentiment model with Discern's engine.
 Everything is imported once, when the worker starts, and Celery is left at its defaults; with
 ``PICTURE_LOADED=task`` the runtime is loaded in the task, for a worker whose children serve one
-task each.
+task each: onnxruntime, or with ``PICTURE_RUNTIME=torch`` torch and what converts the file for it.
 
 ``PICTURE_SITE`` names a folder of the site's own, ``PICTURE_MODEL`` the detector's file and
 ``PICTURE_TASK`` what is done: ``objects``, or ``everything``. :func:`make_table` comes first;
@@ -29,8 +29,11 @@ from PIL import Image
 if os.environ.get("PICTURE_LOADED") != "task":
     import onnxruntime  # noqa: F401 - loaded before the worker forks, as a tutorial's torch is
 
+import cv2  # noqa: F401 - with which pictures are resized; loaded before the worker forks as well
+
 HOME = Path(os.environ["PICTURE_SITE"])
 MODEL, TASK = Path(os.environ["PICTURE_MODEL"]), os.environ["PICTURE_TASK"]
+BY_TORCH = os.environ.get("PICTURE_RUNTIME") == "torch"
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
@@ -52,18 +55,24 @@ settings.configure(
 django.setup()
 
 # Only now: each of them reads the settings.
-from discern.catalog.store import Store  # noqa: E402
-from discern.engine.local import LocalEngine  # noqa: E402
 from discern.vision.contract import OpenedImage  # noqa: E402
 from discern.vision.detect import load_file_detector  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection, models  # noqa: E402
 from django.http import HttpRequest, JsonResponse  # noqa: E402
 from django.urls import path  # noqa: E402
-from rapidocr import RapidOCR  # noqa: E402
 from rest_framework.decorators import api_view, parser_classes  # noqa: E402
 from rest_framework.parsers import MultiPartParser  # noqa: E402
 from rest_framework.request import Request  # noqa: E402
+
+if TASK == "everything":
+    from discern.catalog.store import Store
+    from discern.engine.local import LocalEngine
+    from rapidocr import RapidOCR
+if BY_TORCH:
+    from torch_detector import load_torch_detector as load_detector
+else:
+    load_detector = load_file_detector
 
 app = Celery("picture_site", broker=os.environ.get("PICTURE_BROKER"))
 app.conf.broker_connection_retry_on_startup = True
@@ -87,7 +96,7 @@ def process_image(upload_id: int) -> int:
     upload = UserUpload.objects.get(id=upload_id)
     image = Image.open(upload.image.path).convert("RGB")
     pixels = np.asarray(image)
-    [found] = load_file_detector(MODEL).detect(
+    [found] = load_detector(MODEL).detect(
         [OpenedImage(pixels, image.width, image.height, "JPEG", 1)]
     )
     results = found.to_dict()

@@ -240,6 +240,23 @@ def test_suppression_equals_the_textbook_loop(
     assert kept.tolist() == [box for _, _, box in expected]
 
 
+@pytest.mark.parametrize("every_class", [True, False])
+def test_few_boxes_one_by_one_and_many_at_once_are_suppressed_alike(
+    monkeypatch: pytest.MonkeyPatch, every_class: bool
+) -> None:
+    random = np.random.default_rng(7)
+    middle, half = random.uniform(0, 80, (40, 2)), random.uniform(-2, 30, (40, 2))
+    boxes = np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)
+    found = Candidates(boxes, random.uniform(0, 1, (40, 2)).astype(np.float32))
+    answers = []
+    for few in (0, 10_000):
+        monkeypatch.setattr("discern.vision.detectors.suppress.FEW", few)
+        answer = suppress(found, threshold=0.4, max_overlap=0.3, every_class=every_class, limit=100)
+        answers.append([part.tolist() for part in answer])
+    assert answers[0] == answers[1]
+    assert 5 < len(answers[0][0]) < 45
+
+
 def test_overlap_of_empty_boxes_is_zero() -> None:
     boxes = np.array([[0, 0, 0, 0], [5, 5, 4, 4], [0, 0, 2, 2]], dtype=np.float32)
     assert overlaps(boxes).tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 1]]

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from discern.errors import DeadlineExceeded, EngineUnreachable, InvalidInput, Overloaded
 from discern.web.jobs import carriers, services
 from discern.web.jobs.models import BATCH, INTERACTIVE, State
 from discern.web.jobs.outcome import MAX_ENGINE_LOSSES, Outcome, run
+from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import Claim
 from discern.web.jobs.work import LeaseLost, Stopping, Work
 from tests.web.chores.kind import KIND, Chosen
@@ -63,6 +65,16 @@ def end_lease(chore: Chore) -> None:
 def state(chore: Chore) -> str:
     chore.refresh_from_db()
     return chore.state
+
+
+def test_kinds_of_which_nothing_waits_are_not_asked_for_rows() -> None:
+    chore = add()
+    with CaptureQueriesContext(connection) as statements:
+        [won] = services.claim_next(owner="w", among=[kind_named("text"), KIND], limit=1)
+    assert (won.kind, won.pk) == (KIND, chore.pk)
+    lists = [row["sql"] for row in statements if "ORDER BY" in row["sql"]]
+    assert len(lists) == 1
+    assert Chore._meta.db_table in lists[0]
 
 
 def test_many_workers_claim_every_row_once_and_none_twice() -> None:

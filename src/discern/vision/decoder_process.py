@@ -127,13 +127,18 @@ def encode(image: Image.Image, *, quality: int, keep_alpha: bool) -> tuple[bytes
     """The pixels alone as a new file: WebP or PNG when clear parts must survive, else JPEG."""
     out = io.BytesIO()
     if image.has_transparency_data and keep_alpha:
-        clean = Image.frombytes("RGBA", image.size, image.convert("RGBA").tobytes())
-        clean.save(out, "PNG")
+        _bare(image.convert("RGBA")).save(out, "PNG")
         return out.getvalue(), "image/png"
-    clean = flatten(image)
-    clean = Image.frombytes("RGB", clean.size, clean.tobytes())
-    clean.save(out, "JPEG", quality=quality, optimize=False)
+    _bare(flatten(image)).save(out, "JPEG", quality=quality, optimize=False)
     return out.getvalue(), "image/jpeg"
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """The pixels without what the file said besides: of an opened file, only its class knows more,
+    and a copy is of none."""
+    bare = image.copy()
+    bare.info = {}
+    return bare
 
 
 def _encoded(image: Image.Image, request: dict[str, Any], reply: dict[str, Any]) -> bytes:

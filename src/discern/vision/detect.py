@@ -128,15 +128,26 @@ class Detector:
             every_class=self.family.every_class,
             limit=limit,
         )
-        scale = np.array([placement.scale_x, placement.scale_y] * 2)
-        edge = np.array([placement.width, placement.height] * 2)
-        corners = np.clip(boxes * scale, 0, edge).tolist()
+        placed = (_placed(corners, placement) for corners in boxes.tolist())
         objects = tuple(
-            DetectedObject(self.labels[label], min(score, 1.0), Box(*corner))
-            for corner, score, label in zip(corners, scores.tolist(), classes.tolist(), strict=True)
-            if corner[2] > corner[0] and corner[3] > corner[1]
+            DetectedObject(self.labels[label], min(score, 1.0), box)
+            for box, score, label in zip(placed, scores.tolist(), classes.tolist(), strict=True)
+            if box.xmax > box.xmin and box.ymax > box.ymin
         )
         return DetectionResult(objects, placement.width, placement.height, self.name, self.version)
+
+
+def _placed(corners: Sequence[float], placement: Placement) -> Box:
+    # Number by number: of a few boxes, arrays would cost more than what they hold.
+    xmin, ymin, xmax, ymax = corners
+    across, down = placement.scale_x, placement.scale_y
+    width, height = float(placement.width), float(placement.height)
+    return Box(
+        min(max(xmin * across, 0.0), width),
+        min(max(ymin * down, 0.0), height),
+        min(max(xmax * across, 0.0), width),
+        min(max(ymax * down, 0.0), height),
+    )
 
 
 def load_bundle_detector(bundle: Bundle, *, threads: int = 1) -> Detector:

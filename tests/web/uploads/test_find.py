@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from discern.errors import InferenceFailed
 from discern.web.jobs.outcome import Outcome
@@ -106,3 +108,13 @@ def test_an_upload_in_parts_asks_in_its_metadata(client: Client) -> None:
         HTTP_UPLOAD_OFFSET="0",
     )
     assert client.get(sent.headers["Content-Location"]).json()["find"] == ["objects"]
+
+
+def test_the_last_step_s_result_is_stored_by_the_write_that_says_done(client: Client) -> None:
+    answer = send(client, "?find=objects")
+    with CaptureQueriesContext(connection) as statements:
+        assert finished(client, answer)["objects"] is not None
+    writes = [row["sql"] for row in statements if row["sql"].startswith("UPDATE")]
+    assert len(writes) == 3  # claimed, cleaned, done with what was found
+    assert "objects_found" in writes[-1]
+    assert "'done'" in writes[-1]

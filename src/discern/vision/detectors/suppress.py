@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from discern.vision.detectors.decode import Array, Candidates
 
+FEW = 48
+"""Up to so many boxes are compared one by one, until the first that overlaps too much."""
+
 Indices: TypeAlias = npt.NDArray[np.intp]
 
 MAX_CANDIDATES = 1_000
@@ -26,8 +29,9 @@ def suppress(
     """
     places, classes, scores = _ranked(found.scores, threshold, every_class)
     boxes = found.boxes[places]
-    if len(boxes) < 2:
-        return boxes[:limit], scores[:limit], classes[:limit]
+    if len(boxes) <= FEW:
+        survivors = _one_by_one(boxes.tolist(), classes.tolist(), max_overlap)[:limit]
+        return boxes[survivors], scores[survivors], classes[survivors]
     same = classes[:, None] == classes[None, :]
     rivals = np.triu(same & (overlaps(boxes) > max_overlap), k=1)
     alive = np.ones(len(boxes), dtype=bool)
@@ -47,6 +51,26 @@ def _ranked(scores: Array, threshold: float, every_class: bool) -> tuple[Indices
     values = scores[places, classes]
     order = np.argsort(-values, kind="stable")[:MAX_CANDIDATES]
     return places[order], classes[order], values[order]
+
+
+def _one_by_one(boxes: list[list[float]], classes: list[int], max_overlap: float) -> list[int]:
+    """The places that stay, of few boxes: for these, arrays cost more than what they save."""
+    stay: list[int] = []
+    stayed: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        area = max(right - left, 0.0) * max(bottom - top, 0.0)
+        better = stayed.setdefault(classes[place], [])
+        for left_2, top_2, right_2, bottom_2, area_2 in better:
+            across = min(right_2, right) - max(left_2, left)
+            if across <= 0:
+                continue
+            down = min(bottom_2, bottom) - max(top_2, top)
+            if down > 0 and across * down > max_overlap * (area + area_2 - across * down):
+                break
+        else:
+            better.append((left, top, right, bottom, area))
+            stay.append(place)
+    return stay
 
 
 def overlaps(boxes: Array) -> Array:

@@ -34,14 +34,19 @@ def process(work: Work[Upload]) -> Mapping[str, Any] | None:
             "text": functools.partial(_text, picture),
             "mood": functools.partial(_mood, work.job),
         }
+        columns: dict[str, Any] = {}
         for name in work.job.steps[1:]:
+            # What the last step finds is stored by the write that says the row is done.
+            if columns:
+                with work.fenced(**columns):
+                    pass
             work.check()
-            _step(work, name, run[name])
+            columns = _step(work, name, run[name])
     except LeaseLost:
         _forget_if_deleted(work.job)
         raise
     storing.remove([work.job.original])
-    return {"original": ""}
+    return {**columns, "original": ""}
 
 
 def _cleaned(work: Work[Upload]) -> bytes:
@@ -64,11 +69,12 @@ def _cleaned(work: Work[Upload]) -> bytes:
     return clean.data
 
 
-def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> None:
-    """Runs one step and stores its result; a step whose model is not installed is noted."""
+def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Runs one step and returns the columns that store its result, none if it was done before; a
+    step whose model is not installed is noted."""
     done = work.job.steps.index(name) + 1
     if work.job.progress_done >= done and name not in work.job.notes:
-        return
+        return {}
     notes = {step: note for step, note in work.job.notes.items() if step != name}
     try:
         columns = run()
@@ -79,8 +85,7 @@ def _step(work: Work[Upload], name: str, run: Callable[[], dict[str, Any]]) -> N
         notes[name] = {"code": error.code, "message": error.message}
     # The mood is made from the text, so it follows a text that is read later; objects stand alone.
     reached = done if name == "text" else max(done, work.job.progress_done)
-    with work.fenced(**columns, notes=notes, **_progress(work, reached)):
-        pass
+    return {**columns, "notes": notes, **_progress(work, reached)}
 
 
 def _progress(work: Work[Upload], done: int) -> dict[str, Any]:
