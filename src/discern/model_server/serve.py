@@ -16,8 +16,8 @@ import uvicorn
 
 from discern.errors import ConfigurationInvalid
 from discern.model_server.app import ModelServer, create_app
-from discern.model_server.refusals import Refusals
 from discern.model_server.settings import ModelServerSettings
+from discern.model_server.shortcut import Shortcut
 from discern.model_server.writes import JoiningProtocol
 
 BACKLOG: Final = 2048
@@ -43,7 +43,7 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
     application = create_app(settings)
 
     class Protocol(JoiningProtocol):
-        refusal = Refusals(application.server)
+        pass
 
     config = uvicorn.Config(
         application,
@@ -60,7 +60,7 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         backlog=BACKLOG,
     )
-    DrainingServer(config, application).run(sockets=[listener])
+    DrainingServer(config, application, Protocol).run(sockets=[listener])
 
 
 def bind(settings: ModelServerSettings, *, shared: bool) -> socket.socket:
@@ -87,8 +87,14 @@ def bind(settings: ModelServerSettings, *, shared: bool) -> socket.socket:
 class DrainingServer(uvicorn.Server):
     """Answers what it has accepted before it closes its socket."""
 
-    def __init__(self, config: uvicorn.Config, application: ModelServer) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        application: ModelServer,
+        protocol: type[JoiningProtocol],
+    ) -> None:
         super().__init__(config)
+        self._protocol = protocol
         self._state = application.server
         self._serving_loop: asyncio.AbstractEventLoop | None = None
         self._leaving: Future[None] | None = None
@@ -98,6 +104,7 @@ class DrainingServer(uvicorn.Server):
         """Keeps the loop for the signal handler, which runs outside of it."""
         self._serving_loop = asyncio.get_running_loop()
         self._serving_loop.add_signal_handler(signal.SIGHUP, self._state.refresh)
+        self._protocol.shortcut = Shortcut(self._state, self._serving_loop)
         await super().startup(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -94,8 +94,23 @@ class Server:
         """
         if self.draining:
             raise Draining("The server is stopping.", retry_after_s=1.0)
+        self._check_under_way(self._guarded)
+
+    def has_place(self) -> bool:
+        """Whether one more request may be under way."""
+        return self._guarded < self.settings.max_requests
+
+    def check_place(self) -> None:
+        """Refuses what :meth:`admit` would, before :meth:`entered` counts it.
+
+        Raises:
+            Overloaded: too many requests are under way.
+        """
+        self._check_under_way(self._guarded + 1)
+
+    def _check_under_way(self, guarded: int) -> None:
         limit = self.settings.max_requests
-        if self._guarded > limit:
+        if guarded > limit:
             raise Overloaded(f"{limit:,} requests are under way.", limit=limit, retry_after_s=1.0)
 
     def entered(self, *, guarded: bool) -> None:
