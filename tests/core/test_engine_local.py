@@ -25,6 +25,7 @@ from discern.errors import (
     Unavailable,
 )
 from discern.inference.contract import BatchLimits, BatchRecord
+from discern.text.contract import Sentiment
 from tests.fakes.bundles import sentiment_store, write_sentiment_bundle
 
 PATIENCE_S = 30.0
@@ -283,3 +284,54 @@ def _until(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def asked(engine: LocalEngine, text: str, deadline: float | None = None) -> Sentiment:
+    done = threading.Event()
+    question = engine.sentiment().ask(text, deadline, done.set)
+    assert question is not None
+    try:
+        assert done.wait(PATIENCE_S)
+        return question.mood()
+    finally:
+        question.close()
+
+
+def test_a_question_has_the_answer_that_a_call_has(engine: LocalEngine) -> None:
+    for text in ("good good", "bad", "so"):
+        assert [asked(engine, text)] == engine.analyze([text])
+
+
+def test_a_question_of_several_windows_is_not_taken(engine: LocalEngine) -> None:
+    assert engine.sentiment().ask("good " * 2_000, None, lambda: None) is None
+    assert engine.sentiment()._calls == 0
+
+
+def test_a_question_is_not_taken_after_its_deadline_nor_by_a_full_queue_nor_a_closed_model(
+    tmp_path: Path,
+) -> None:
+    engine = slow_engine(tmp_path, max_queue_items=1, max_batch_items=1)
+    model = engine.sentiment()
+    assert model.ask("good", time.monotonic(), lambda: None) is None
+    questions = [question for _ in range(8) if (question := model.ask("good", None, lambda: None))]
+    assert 1 <= len(questions) < 8
+    assert model.stats().refused == 0
+    for question in questions:
+        question.close()
+    assert model._calls == 0
+    engine.close()
+    assert model.ask("good", None, lambda: None) is None
+
+
+def test_a_question_that_was_closed_is_not_run(tmp_path: Path) -> None:
+    engine = slow_engine(tmp_path, max_batch_items=1)
+    model = engine.sentiment()
+    told: list[int] = []
+    questions = [model.ask("good", None, lambda n=n: told.append(n)) for n in range(6)]  # type: ignore[misc]
+    for question in questions[2:]:
+        assert question is not None
+        question.close()
+    asked(engine, "bad")
+    assert set(told) <= {0, 1}
+    assert model.stats().cancelled == 4
+    engine.close()

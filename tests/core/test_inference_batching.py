@@ -408,3 +408,21 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.001)
+
+
+def test_what_waited_much_longer_than_foreseen_is_refused_unless_its_call_goes_on() -> None:
+    bench = Bench()
+    bench.gate.clear()
+    with batcher(bench, workers=1, max_batch_items=1, max_wait_s=0.1) as made:
+        running = made.submit((0, 0), cost=1)
+        assert bench.entered.acquire(timeout=PATIENCE_S)
+        waiting = made.submit((1, 0), cost=1)
+        [going_on] = made.submit_many([((2, 0), 1)], admitted=True)
+        time.sleep(0.2)
+        bench.gate.set()
+        assert running.result(PATIENCE_S) == "answer 0"
+        error = waiting.exception(PATIENCE_S)
+        assert isinstance(error, Overloaded)
+        assert (error.limit, error.retry_after_s) == (0.1, 0.1)
+        assert going_on.result(PATIENCE_S) == "answer 2"
+        assert (made.stats().refused, made.stats().expired) == (1, 0)

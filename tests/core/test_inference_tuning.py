@@ -37,6 +37,19 @@ def test_the_smallest_size_that_is_nearly_as_fast_is_used() -> None:
     assert settle(lambda items: max(1.0 / items, 1 / 4)).best(5) == 4
 
 
+def test_under_load_the_fastest_size_is_used_where_it_is_soon_done() -> None:
+    def nearly_level(items: int) -> float:
+        return {1: 2.0, 2: 1.5, 4: 1.2, 8: 1.03, 16: 1.02, 32: 1.0}[items]
+
+    tuner = settle(nearly_level)
+    assert tuner.best(5) == 8
+    busy = [tuner.limit(5, waiting=64) for _ in range(20)]
+    assert busy.count(32) >= 19
+    assert tuner.limit(5, waiting=63) in (4, 8, 16)
+    slow = settle(lambda items: 10 * nearly_level(items))
+    assert 32 not in {slow.limit(5, waiting=64) for _ in range(20)}
+
+
 def test_each_length_is_learned_apart() -> None:
     tuner = settle(lambda items: 1.0)
     assert tuner.best(5) == 1

@@ -24,7 +24,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     home: Path = tmp_path_factory.mktemp("home")
     sentiment_store(home)
     Store(home).activate("words")
-    with model_server(home, max_requests=4, max_request_s=1) as running:
+    with model_server(
+        home, max_requests=4, max_request_s=1, max_head_s=1, max_unread_s=1
+    ) as running:
         yield running
 
 
@@ -141,3 +143,74 @@ def test_lines_whose_time_is_up_are_timed_as_failures(server: RunningServer) -> 
     late = "Content-Type: application/x-ndjson\r\nDiscern-Deadline-S: 0\r\nContent-Length: 6"
     assert b"deadline_exceeded" in until_closed(begin(server, late, b'"good"'))[1]
     assert failures() == before + 1
+
+
+@pytest.mark.parametrize("begun", [b"P", b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_half_sent_headers_end_with_an_answer_however_slowly_they_go_on(
+    server: RunningServer, begun: bytes, before: bytes
+) -> None:
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=0.2) as raw:
+        raw.sendall(before)
+        if before:
+            assert raw.recv(65_536).startswith(b"HTTP/1.1 200")
+        started = time.monotonic()
+        raw.sendall(begun)
+        answer, last = b"", False
+        while not last:
+            assert time.monotonic() - started < PATIENCE_S
+            try:
+                piece = raw.recv(65_536)
+            except TimeoutError:
+                if len(begun) > 1:
+                    raw.sendall(b"x")
+                continue
+            answer, last = answer + piece, not piece
+    assert time.monotonic() - started >= 1
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"connection: close" in head
+    assert json.loads(body)["error"]["code"] == "deadline_exceeded"
+
+
+def test_who_does_not_read_the_answers_is_cut_off(server: RunningServer) -> None:
+    parts = urlsplit(server.url)
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(0.2)
+        raw.connect((parts.hostname, parts.port))
+        ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 500
+        started = time.monotonic()
+        open_still = True
+        while open_still:
+            assert time.monotonic() - started < PATIENCE_S
+            try:
+                raw.send(ask)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                open_still = False
+        assert time.monotonic() - started >= 1
+    with server.client() as client:
+        assert client.post("/v1/analyze", json={"text": "good"}).status_code == 200
+
+
+def test_who_reads_slowly_gets_it_all(server: RunningServer) -> None:
+    parts = urlsplit(server.url)
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect((parts.hostname, parts.port))
+        raw.settimeout(PATIENCE_S)
+        body = json.dumps({"texts": ["good"] * 1000}).encode()
+        raw.sendall(
+            b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        data = b""
+        for _ in range(6):
+            time.sleep(0.4)
+            data += raw.recv(2048)
+        while piece := raw.recv(65_536):
+            data += piece
+    assert len(json.loads(data.partition(b"\r\n\r\n")[2])["results"]) == 1000

@@ -15,7 +15,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from discern.model_server.exchange import Receive, Scope, Send
-from discern.model_server.writes import MOST_HELD, JoinedWrites, JoiningProtocol
+from discern.model_server.heads import Heads
+from discern.model_server.writes import MOST_HELD, JoinedWrites, JoiningProtocol, Unread
 
 
 class Wire(asyncio.Transport):
@@ -95,13 +96,21 @@ async def test_closing_sends_what_is_held_and_a_lost_connection_drops_it() -> No
     assert not other.written
 
 
-class Busy(JoiningProtocol):
-    """Refuses what begins like a request while ``full``."""
+class Refuses:
+    """Stands for the short way of a server that is full while ``full``."""
 
     full = True
-    refusal = staticmethod(
-        lambda data: REFUSED if Busy.full and data.startswith(b"POST /v1/analyze") else None
-    )
+    heads = Heads()
+
+    def take(self, caller: JoiningProtocol, data: bytes) -> bool:
+        if not self.full or not data.startswith(b"POST /v1/analyze"):
+            return False
+        caller.reply(REFUSED, keep=True)
+        return True
+
+
+class Busy(JoiningProtocol):
+    shortcut = Refuses()  # type: ignore[assignment]
 
 
 REFUSED = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
@@ -154,6 +163,16 @@ async def converse(pieces: list[bytes]) -> bytes:
 async def test_only_a_requests_beginning_is_refused_and_the_connection_goes_on(
     full: bool, pieces: list[bytes], statuses: list[int]
 ) -> None:
-    Busy.full = full
+    Refuses.full = full
     answer = await converse(pieces)
     assert [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", answer)] == statuses
+
+
+def test_the_time_unread_counts_from_when_it_was_last_read_from() -> None:
+    unread = Unread()
+    assert unread.since(0, 5.0) == 0
+    assert unread.since(100, 6.0) == 0
+    assert unread.since(150, 8.0) == 2
+    assert unread.since(120, 9.0) == 0
+    assert unread.since(120, 10.0) == 1
+    assert unread.since(0, 11.0) == 0

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
@@ -15,11 +15,18 @@ from typing import Any, Final
 
 from discern.catalog.manifest import Bundle
 from discern.engine.options import EngineOptions
-from discern.errors import BundleInvalid, Cancelled, DeadlineExceeded, InferenceFailed
+from discern.errors import (
+    BundleInvalid,
+    Cancelled,
+    DeadlineExceeded,
+    DiscernError,
+    InferenceFailed,
+)
 from discern.inference.contract import BatcherStats
-from discern.inference.encoder import EncoderRunner
+from discern.inference.encoder import EncoderRunner, Logits
 from discern.text.analyze import Pending, SentimentAnalyzer
 from discern.text.contract import Sentiment, check_texts
+from discern.text.tokenize import Windows
 
 MODEL_FILE: Final = "model.onnx"
 CANARY: Final = "The canary sings, so the model is well."
@@ -125,6 +132,28 @@ class LoadedSentiment:
             futures += tuple(new)
             under_way[-1] = Pending(windows, futures)
 
+    def ask(self, text: str, deadline: float | None, told: Callable[[], None]) -> Question | None:
+        """Queues one checked text that fits into one window, without a future: what most calls
+        are, at a fraction of the cost of :meth:`steps`.
+
+        Args:
+            told: called on a worker's thread once :meth:`Question.mood` has something to say.
+
+        Returns:
+            None where it was not taken, whatever the reason; :meth:`steps` will tell it.
+        """
+        [windows] = self.analyzer.windows([text])
+        if len(windows.ids) != 1:
+            return None
+        question = Question(self, windows, told)
+        self._count_call(1)
+        drop = self.runner.try_submit(windows.ids[0], deadline, question.settle)
+        if drop is None:
+            self._count_call(-1)
+            return None
+        question.drop = drop
+        return question
+
     def canary(self, deadline: float | None = None) -> None:
         """Runs a real inference through the queue and looks at its answer.
 
@@ -163,6 +192,45 @@ class LoadedSentiment:
             raise
         except CancelledError:
             raise Cancelled("The request was cancelled.") from None
+
+
+class Question:
+    """One text on its way; :meth:`close` must be called, by the thread that asked."""
+
+    __slots__ = ("_loaded", "_told", "_windows", "drop", "outcome")
+
+    def __init__(self, loaded: LoadedSentiment, windows: Windows, told: Callable[[], None]) -> None:
+        self._loaded = loaded
+        self._windows = windows
+        self._told = told
+        self.drop: Callable[[], None] | None = None
+        self.outcome: Logits | DiscernError | None = None
+
+    def settle(self, outcome: Logits | DiscernError) -> None:
+        """Takes the outcome, on a worker's thread."""
+        self.outcome = outcome
+        self._told()
+
+    def mood(self) -> Sentiment:
+        """The answer, once there is one.
+
+        Raises:
+            DiscernError: as :meth:`LoadedSentiment.analyze`.
+        """
+        outcome = self.outcome
+        if isinstance(outcome, InferenceFailed):
+            outcome.field = "texts[0]"
+        if isinstance(outcome, DiscernError):
+            raise outcome
+        if outcome is None:
+            raise InferenceFailed("The model has not answered yet.")
+        return self._loaded.analyzer.label(self._windows, [outcome])
+
+    def close(self) -> None:
+        """Drops what has not begun."""
+        if self.outcome is None and self.drop is not None:
+            self.drop()
+        self._loaded._count_call(-1)
 
 
 @dataclass(slots=True)

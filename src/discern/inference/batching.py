@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from discern.errors import (
@@ -19,7 +20,7 @@ from discern.errors import (
 )
 from discern.inference.contract import BatcherStats, BatchLimits, BatchRecord
 from discern.inference.tuning import BatchTuner, bucket_of
-from discern.inference.waiting import Ticket, WaitingRoom
+from discern.inference.waiting import Place, Slip, Ticket, WaitingRoom
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
@@ -28,6 +29,9 @@ Run = Callable[[int, list[I]], Sequence[R | DiscernError]]
 _log = logging.getLogger(__name__)
 
 MIN_RETRY_AFTER_S: Final = 0.1
+OVERTIME: Final = 1.5
+"""What has waited this many times the longest wait is refused after all: the speed by which it was
+taken is no longer that of the machine, and the bound is a promise to those behind it, too."""
 _NEW_WEIGHT: Final = 0.1
 
 
@@ -81,6 +85,8 @@ class DynamicBatcher(Generic[I, R]):
         self._running = self._idle = 0
         self._cost_per_second = 0.0
         self._closing = False
+        wait_s = self._limits.max_wait_s
+        self._longest_wait = float("inf") if wait_s is None else OVERTIME * wait_s
         self._threads = [
             threading.Thread(target=self._work, args=(index,), name=f"{name}-{index}", daemon=True)
             for index in range(workers)
@@ -129,15 +135,50 @@ class DynamicBatcher(Generic[I, R]):
             if not admitted:
                 self._admit(len(tickets))
             for ticket in tickets:
+                ticket.goes_on = admitted
                 self._queue.add(ticket, now)
             if self._idle:
                 self._changed.notify(min(self._idle, len(tickets)))
         return list(tickets)
 
+    def try_submit(
+        self,
+        item: I,
+        *,
+        cost: int,
+        deadline: float | None,
+        told: Callable[[R | DiscernError], None],
+    ) -> Callable[[], None] | None:
+        """Queues one item without a future, where :meth:`submit` would; else None, and nothing
+        is counted as refused.
+
+        Args:
+            told: called once with the answer or the error, on a worker's thread, unless the item
+                was dropped first.
+
+        Returns:
+            What drops the item if it has not begun, and is harmless if it has.
+        """
+        slip: Slip[I, R] = Slip(item, max(cost, 1), deadline, told)
+        now = time.monotonic()
+        with self._changed:
+            late = deadline is not None and deadline <= now
+            if self._closing or late or self._is_full(1):
+                return None
+            self._queue.add(slip, now)
+            if self._idle:
+                self._changed.notify()
+        return partial(self._on_cancel, slip)
+
     def has_room(self) -> bool:
         """Whether an item would be taken now."""
         with self._changed:
             return not self._is_full(1)
+
+    def turned_away(self) -> None:
+        """Counts an item that was refused with an answer made before."""
+        with self._changed:
+            self._counts.refused += 1
 
     def check_room(self) -> None:
         """Refuses now what :meth:`submit` would refuse, before work is spent on preparing it.
@@ -173,15 +214,15 @@ class DynamicBatcher(Generic[I, R]):
         ``drain`` runs what is queued first; otherwise it fails with
         :class:`~discern.errors.Draining`.
         """
-        dropped: list[Ticket[I, R]] = []
+        dropped: list[Place[I, R]] = []
         with self._changed:
             self._closing = True
             if not drain:
                 dropped = self._queue.empty()
             self._changed.notify_all()
-        for ticket in dropped:
-            if ticket.set_running_or_notify_cancel():
-                ticket.set_exception(Draining("The model was unloaded before this was begun."))
+        for place in dropped:
+            if place.begin():
+                place.tell(Draining("The model was unloaded before this was begun."))
         end = time.monotonic() + timeout_s
         for thread in self._threads:
             if thread is not threading.current_thread():
@@ -211,13 +252,16 @@ class DynamicBatcher(Generic[I, R]):
             return 0.0
         return self._queue.cost / (self._cost_per_second * len(self._threads))
 
-    def _on_cancel(self, ticket: Ticket[I, R]) -> None:
+    def _on_cancel(self, place: Place[I, R]) -> None:
         with self._changed:
-            self._queue.forget(ticket)
+            self._queue.forget(place)
 
     def _work(self, worker: int) -> None:
+        begun, cost = 0.0, 0
         while True:
             with self._changed:
+                if cost:
+                    self._learn_speed(cost, time.monotonic() - begun)
                 self._idle += 1
                 while not self._queue.items and not self._closing:
                     self._changed.wait()
@@ -226,46 +270,54 @@ class DynamicBatcher(Generic[I, R]):
                 batch, expired = self._take()
                 self._idle -= 1
                 self._running += len(batch)
-            for ticket in expired:
-                ticket.set_exception(
-                    DeadlineExceeded("The time for this request ran out before it was begun.")
-                )
+                begun, cost = time.monotonic(), sum(place.cost for place in batch)
+            for place, error in expired:
+                place.tell(error)
             if batch:
                 self._run_batch(worker, batch)
             # Not held while waiting for more: answers can be large.
             del batch, expired
 
-    def _take(self) -> tuple[list[Ticket[I, R]], list[Ticket[I, R]]]:
+    def _take(self) -> tuple[list[Place[I, R]], list[tuple[Place[I, R], DiscernError]]]:
         first = self._queue.oldest_bucket()
         if first is None:
             return [], []
         share = -(-self._queue.items // max(self._idle, 1))
-        room = min(self._tuner.limit(first), share)
+        room = min(self._tuner.limit(first, self._queue.items), share)
+        now = time.monotonic()
         batch, expired = self._queue.take(
-            first, room, self._limits.max_batch_cost, time.monotonic()
+            first, room, self._limits.max_batch_cost, now, now - self._longest_wait
         )
-        self._counts.expired += len(expired)
-        return batch, expired
+        return batch, [(place, self._why_expired(place, now)) for place in expired]
 
-    def _run_batch(self, worker: int, batch: list[Ticket[I, R]]) -> None:
+    def _why_expired(self, place: Place[I, R], now: float) -> DiscernError:
+        if place.deadline is not None and place.deadline <= now:
+            self._counts.expired += 1
+            return DeadlineExceeded("The time for this request ran out before it was begun.")
+        self._counts.refused += 1
+        return Overloaded(
+            "The work before this took longer than was foreseen.",
+            limit=self._limits.max_wait_s,
+            retry_after_s=max(round(self._expected_wait() / 2, 2), MIN_RETRY_AFTER_S),
+        )
+
+    def _run_batch(self, worker: int, batch: list[Place[I, R]]) -> None:
         started, clock_started = time.monotonic(), self._clock()
-        answers = self._answers(worker, [ticket.item for ticket in batch])
+        answers = self._answers(worker, [place.item for place in batch])
         took, seconds = self._clock() - clock_started, time.monotonic() - started
         failed = sum(isinstance(answer, DiscernError) for answer in answers)
-        costs = [ticket.cost for ticket in batch]
+        costs = [place.cost for place in batch]
         with self._changed:
-            self._learn(costs, took, seconds)
+            longest = max(costs)
+            self._tuner.learn(bucket_of(longest), len(costs), longest * len(costs), took)
             self._running -= len(batch)
             self._counts.batches += 1
             self._counts.failed += failed
             self._counts.done += len(batch) - failed
-        waited = [started - ticket.queued_at for ticket in batch]
+        waited = [started - place.queued_at for place in batch]
         self._tell(BatchRecord(len(batch), sum(costs), waited, seconds))
-        for ticket, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, DiscernError):
-                ticket.set_exception(answer)
-            else:
-                ticket.set_result(answer)
+        for place, answer in zip(batch, answers, strict=True):
+            place.tell(answer)
 
     def _tell(self, record: BatchRecord) -> None:
         if self._observe is None:
@@ -275,13 +327,12 @@ class DynamicBatcher(Generic[I, R]):
         except Exception:  # a fault in counting must not cost the callers their answers
             _log.exception("the observer of a batch failed")
 
-    def _learn(self, costs: list[int], took: float, seconds: float) -> None:
-        longest = max(costs)
-        self._tuner.learn(bucket_of(longest), len(costs), longest * len(costs), took)
+    def _learn_speed(self, cost: int, seconds: float) -> None:
+        # From taking a batch to having given its answers out: where the processors are short, a
+        # worker waits as long for its turn as the runtime takes.
         if seconds > 0:
-            speed = sum(costs) / seconds
             weight = _NEW_WEIGHT if self._cost_per_second else 1.0
-            self._cost_per_second += weight * (speed - self._cost_per_second)
+            self._cost_per_second += weight * (cost / seconds - self._cost_per_second)
 
     def _answers(self, worker: int, items: list[I]) -> Sequence[R | DiscernError]:
         try:

@@ -60,7 +60,8 @@ class BatchLimits:
             really costs; one item alone may cost more.
         max_queue_items: items waiting; past it callers are refused.
         max_wait_s: callers are also refused while the work already waiting would take longer
-            than this, at the speed measured lately. None: only the item limit counts.
+            than this, at the speed measured lately, and once they have waited half as long again.
+            None: only the item limit counts.
 
     Raises:
         ConfigurationInvalid: a limit below its least useful value.

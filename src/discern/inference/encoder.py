@@ -88,9 +88,20 @@ class EncoderRunner:
             ((ids, len(ids)) for ids in rows), deadline=deadline, admitted=admitted
         )
 
+    def try_submit(
+        self, ids: Ids, deadline: float | None, told: Callable[[Logits | DiscernError], None]
+    ) -> Callable[[], None] | None:
+        """Queues one row without a future, or says that it cannot; see
+        :meth:`discern.inference.batching.DynamicBatcher.try_submit`."""
+        return self._batcher.try_submit(ids, cost=len(ids), deadline=deadline, told=told)
+
     def has_room(self) -> bool:
         """Whether a row would be taken now."""
         return self._batcher.has_room()
+
+    def turned_away(self) -> None:
+        """Counts a row that was refused with an answer made before."""
+        self._batcher.turned_away()
 
     def check_room(self) -> None:
         """Raises Overloaded if a row would be refused now; see

@@ -24,6 +24,8 @@ FREE_TRY_S: Final = 0.05
 LONGEST_TRY_S: Final = 0.25
 UNKNOWN_COST: Final = 512
 """Padded cost of a batch of which no size is known: enough for batching to show, soon over."""
+LONGEST_BUSY_S: Final = 0.05
+"""The fastest size is used under load only where nobody waits much longer for his batch."""
 _NEW_WEIGHT: Final = 0.15
 
 
@@ -48,9 +50,9 @@ class BatchTuner:
         self._worked = [0.0] * len(EDGES)  # since the last try
         self._offers: list[list[int]] = [[0] * self._classes for _ in EDGES]
 
-    def limit(self, bucket: int) -> int:
+    def limit(self, bucket: int, waiting: int = 0) -> int:
         """How many items a batch of this bucket may hold now: the best size known, or one to
-        try."""
+        try; where ``waiting`` items would fill two of the very fastest, that one."""
         best = self._best_class(bucket)
         if self._samples[bucket][best] < MIN_SAMPLES:
             return self._size(best)
@@ -60,10 +62,18 @@ class BatchTuner:
         # Fewer items may wait than are offered: an offer counts even if it is not taken up.
         free = not known and self._offers[bucket][wanted] < 2 * MIN_SAMPLES and takes <= FREE_TRY_S
         if wanted == best or not (due or free):
-            return self._size(best)
+            return max(self._size(best), self._busy_size(bucket, waiting))
         self._worked[bucket] = 0.0
         self._offers[bucket][wanted] += 1
         return self._size(wanted)
+
+    def _busy_size(self, bucket: int, waiting: int) -> int:
+        seconds, samples = self._seconds[bucket], self._samples[bucket]
+        known = [index for index in range(self._classes) if samples[index] >= MIN_SAMPLES]
+        fastest = min(known, key=seconds.__getitem__)
+        size = self._size(fastest)
+        takes = size * _least_cost(bucket) * seconds[fastest]
+        return size if 2 * size <= waiting and takes <= LONGEST_BUSY_S else 0
 
     def best(self, bucket: int) -> int:
         """The smallest size nearly as fast as the fastest."""

@@ -35,6 +35,24 @@ class MethodNotAllowed(InvalidInput):
         super().__init__(f"Use {self.allowed} here.", field="method")
 
 
+def outcome_and_reply(
+    error: Exception, write_error: ErrorWriter, path: str
+) -> tuple[str, Reply | None]:
+    """How an error is counted and answered, None where nobody waits; what is ours is logged."""
+    if not isinstance(error, DiscernError):
+        _log.error("%s failed", path, exc_info=error)
+        return "failed", write_error(DiscernError("The server failed on this request."))
+    outcome = outcome_of(error)
+    if isinstance(error, Cancelled):
+        return outcome, None
+    reply = write_error(error)
+    if isinstance(error, MethodNotAllowed):
+        reply.headers.append((b"allow", error.allowed.encode()))
+    if outcome == "failed":
+        _log.error("%s failed: %s", path, error, exc_info=error)
+    return outcome, reply
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One row of the route table.
@@ -69,22 +87,13 @@ class Door:
         server.entered(guarded=endpoint.guarded)
         outcome = "ok"
         try:
+            reply: Reply | StreamReply | None
             try:
                 reply = await self._answer(scope, receive)
-            except DiscernError as error:
-                outcome = outcome_of(error)
-                if isinstance(error, Cancelled):
-                    return
-                reply = endpoint.write_error(error)
-                if isinstance(error, MethodNotAllowed):
-                    reply.headers.append((b"allow", error.allowed.encode()))
-                if outcome == "failed":
-                    _log.error("%s failed: %s", scope["path"], error, exc_info=error)
-            except Exception:
-                outcome = "failed"
-                _log.exception("%s failed", scope["path"])
-                reply = endpoint.write_error(DiscernError("The server failed on this request."))
-            await reply.send(send)
+            except Exception as error:
+                outcome, reply = outcome_and_reply(error, endpoint.write_error, scope["path"])
+            if reply is not None:
+                await reply.send(send)
         except BaseException:
             outcome = "cancelled"
             raise

@@ -6,8 +6,9 @@ import asyncio
 import math
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -237,6 +238,23 @@ class StreamReply:
         async for chunk in self.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+def response(reply: Reply, fixed: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The bytes of a whole answer; ``fixed`` are headers that come first."""
+    status = b"200 OK" if reply.status == 200 else _status(reply.status)
+    first = b"".join([b"%b: %b\r\n" % header for header in fixed])
+    last = b"".join([b"%b: %b\r\n" % header for header in reply.headers])
+    return b"HTTP/1.1 %b\r\n%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (
+        status, first, reply.content_type, len(reply.body), last, reply.body
+    )  # fmt: skip
+
+
+def _status(status: int) -> bytes:
+    try:
+        return b"%d %b" % (status, HTTPStatus(status).phrase.encode())
+    except ValueError:
+        return b"%d " % status
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

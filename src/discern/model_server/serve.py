@@ -16,11 +16,12 @@ import uvicorn
 
 from discern.errors import ConfigurationInvalid
 from discern.model_server.app import ModelServer, create_app
-from discern.model_server.refusals import Refusals
 from discern.model_server.settings import ModelServerSettings
-from discern.model_server.writes import JoiningProtocol
+from discern.model_server.shortcut import Shortcut
+from discern.model_server.writes import JoiningProtocol, Limits
 
 BACKLOG: Final = 2048
+TICKS_OF_A_LOOK: Final = 10
 KEEP_ALIVE_S: Final = 75
 """Longer than clients keep idle connections, so that they and not we close them."""
 AT_ONCE_S: Final = 0.1
@@ -43,7 +44,7 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
     application = create_app(settings)
 
     class Protocol(JoiningProtocol):
-        refusal = Refusals(application.server)
+        limits = Limits(settings.max_head_s, settings.max_unread_s, KEEP_ALIVE_S)
 
     config = uvicorn.Config(
         application,
@@ -60,7 +61,7 @@ def serve(settings: ModelServerSettings, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         backlog=BACKLOG,
     )
-    DrainingServer(config, application).run(sockets=[listener])
+    DrainingServer(config, application, Protocol).run(sockets=[listener])
 
 
 def bind(settings: ModelServerSettings, *, shared: bool) -> socket.socket:
@@ -87,8 +88,14 @@ def bind(settings: ModelServerSettings, *, shared: bool) -> socket.socket:
 class DrainingServer(uvicorn.Server):
     """Answers what it has accepted before it closes its socket."""
 
-    def __init__(self, config: uvicorn.Config, application: ModelServer) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        application: ModelServer,
+        protocol: type[JoiningProtocol],
+    ) -> None:
         super().__init__(config)
+        self._protocol = protocol
         self._state = application.server
         self._serving_loop: asyncio.AbstractEventLoop | None = None
         self._leaving: Future[None] | None = None
@@ -98,7 +105,15 @@ class DrainingServer(uvicorn.Server):
         """Keeps the loop for the signal handler, which runs outside of it."""
         self._serving_loop = asyncio.get_running_loop()
         self._serving_loop.add_signal_handler(signal.SIGHUP, self._state.refresh)
+        self._protocol.shortcut = Shortcut(self._state, self._serving_loop)
         await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Looks after the connections about once a second."""
+        if counter % TICKS_OF_A_LOOK == 0:
+            for connection in list(self.server_state.connections):
+                connection.look()  # type: ignore[union-attr]
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begins to drain at the first signal, and ends at a second that is not the same."""

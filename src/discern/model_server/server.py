@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import logging
 import threading
@@ -27,6 +28,7 @@ LONG_STEP_CHARS: Final = 4_000
 FIRST_RETRY_S: Final = 1.0
 LONGEST_RETRY_S: Final = 30.0
 POLL_S: Final = 0.02
+GARBAGE_THRESHOLDS: Final = (20_000, 20, 20)
 
 
 class Server:
@@ -94,8 +96,23 @@ class Server:
         """
         if self.draining:
             raise Draining("The server is stopping.", retry_after_s=1.0)
+        self._check_under_way(self._guarded)
+
+    def has_place(self) -> bool:
+        """Whether one more request may be under way."""
+        return self._guarded < self.settings.max_requests
+
+    def check_place(self) -> None:
+        """Refuses what :meth:`admit` would, before :meth:`entered` counts it.
+
+        Raises:
+            Overloaded: too many requests are under way.
+        """
+        self._check_under_way(self._guarded + 1)
+
+    def _check_under_way(self, guarded: int) -> None:
         limit = self.settings.max_requests
-        if self._guarded > limit:
+        if guarded > limit:
             raise Overloaded(f"{limit:,} requests are under way.", limit=limit, retry_after_s=1.0)
 
     def entered(self, *, guarded: bool) -> None:
@@ -208,7 +225,17 @@ class Server:
         key = key_of(loaded.bundle)
         seconds = self.engine.residents.load_seconds().get(key, 0.0)
         self.metrics.loaded(*key, seconds)
+        _settle_memory()
         _log.info("model %s %s is ready after %.2f s", *key, seconds)
+
+
+def _settle_memory() -> None:
+    # What a model is made of stays: looking through it for garbage again and again, which holds
+    # every thread up, finds none. What a request leaves needs no looking for at all.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _split(model: str) -> tuple[str, str | None]:

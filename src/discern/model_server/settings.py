@@ -63,6 +63,18 @@ class ModelServerSettings(BaseSettings):
     max_request_s: float = Field(
         default=30.0, gt=0, le=3600, description="Longest time one answer may take, seconds."
     )
+    max_head_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Longest time a request's headers may take to arrive, seconds.",
+    )
+    max_unread_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="A client that reads nothing of its answer for longer is cut off, seconds.",
+    )
     max_requests: int = Field(
         default=1024,
         ge=1,

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from discern.errors import DeadlineExceeded
+from discern.model_server.exchange import Reply, error_reply, response
+
+if TYPE_CHECKING:
+    from discern.model_server.shortcut import Errand, Shortcut
+
+BODY_SOON_S: Final = 0.05
+"""A head waits this long for its body before it is treated as one that comes in pieces."""
 MOST_HELD: Final = 16_384
 """Bytes held at most, so that the transport's own flow control sees a long stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may take its time for, in seconds.
+
+    Args:
+        head_s: sending the head of a request, once begun.
+        unread_s: reading anything of what was sent to it.
+        idle_s: between requests, and before the first.
+    """
+
+    head_s: float = 10.0
+    unread_s: float = 30.0
+    idle_s: float = 75.0
 
 
 class JoinedWrites(asyncio.Transport):
@@ -31,6 +56,14 @@ class JoinedWrites(asyncio.Transport):
         self._held += data
         if len(self._held) > MOST_HELD:
             self._send()
+
+    def write_whole(self, data: bytes) -> None:
+        """Writes what needs no joining."""
+        self._send()
+        self._transport.write(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size()
 
     def close(self) -> None:
         self._send()
@@ -57,34 +90,153 @@ class JoinedWrites(asyncio.Transport):
         self._held.clear()
 
 
+def _slow_head() -> Reply:
+    reply = error_reply(DeadlineExceeded("The headers did not come in time."))
+    reply.status = HTTPStatus.REQUEST_TIMEOUT
+    reply.headers.append((b"connection", b"close"))
+    return reply
+
+
+SLOW_HEAD: Final = _slow_head()
+
+
 class JoiningProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol on such a transport.
 
-    A request that ``refusal`` has an answer for, looking at its bytes, goes no further.
+    A request that the short way takes, looking at its bytes, goes no further here; what comes
+    behind it waits until it has been answered.
     """
 
-    refusal: Callable[[bytes], bytes | None] = staticmethod(lambda _: None)
+    transport: JoinedWrites
+    shortcut: Shortcut | None = None
+    limits = Limits()
     _inside = False
+    _errand: Errand | None = None
+    _behind: bytes = b""
+    _heard = 0.0
+    _head_begun: float | None = None
+    _head_alone: bytes = b""
+    _body_due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._heard = self.loop.time()
+        self._unread = Unread()
         super().connection_made(JoinedWrites(transport, self.loop))
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._take_head_alone()
+        super().connection_lost(exc)
+        errand, self._errand = self._errand, None
+        if errand is not None:
+            errand.forsake()
+
     def data_received(self, data: bytes) -> None:
-        if not self._inside and (self.cycle is None or self.cycle.response_complete):
-            refused = self.refusal(data)
-            if refused is not None:
-                self.transport.write(refused)
-                self._unset_keepalive_if_required()
-                self.timeout_keep_alive_task = self.loop.call_later(
-                    self.timeout_keep_alive, self.timeout_keep_alive_handler
-                )
-                return
-        super().data_received(data)
+        self._heard = self.loop.time()
+        if self._head_alone:
+            data = self._take_head_alone() + data
+        if self._errand is not None:
+            self._behind += data
+            self.flow.pause_reading()
+        elif not self._takes_short_way(data):
+            super().data_received(data)
+
+    def _takes_short_way(self, data: bytes) -> bool:
+        if (
+            self.shortcut is None
+            or self._inside
+            or not self._rests()
+            # Who does not read is not answered more; the long way waits until it has.
+            or self.flow.write_paused
+        ):
+            return False
+        taken = self.shortcut.take(self, data)
+        if not isinstance(taken, bool):
+            self._errand = taken
+        elif not taken and self.shortcut.heads.lacks_body(data):
+            self._head_alone = data
+            self._body_due = self.loop.call_later(BODY_SOON_S, self._go_long_way)
+            taken = True
+        if taken:
+            self._unset_keepalive_if_required()
+        return bool(taken)
+
+    def _go_long_way(self) -> None:
+        if self._head_alone:
+            super().data_received(self._take_head_alone())
+
+    def _take_head_alone(self) -> bytes:
+        if self._body_due is not None:
+            self._body_due.cancel()
+        head, self._head_alone, self._body_due = self._head_alone, b"", None
+        return head
+
+    def fixed_headers(self) -> Sequence[tuple[bytes, bytes]]:
+        return self.server_state.default_headers
+
+    def reply(self, data: bytes, *, keep: bool) -> None:
+        self._errand = None
+        self._heard = self.loop.time()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.transport.write_whole(data)
+        if not keep:
+            self.transport.close()
+        elif self._behind:
+            behind, self._behind = self._behind, b""
+            self.flow.resume_reading()
+            self.data_received(behind)
+
+    def shutdown(self) -> None:
+        self._go_long_way()
+        if self._errand is not None:
+            self._errand.keep = False
+        else:
+            super().shutdown()
 
     def on_message_begin(self) -> None:
         self._inside = True
+        self._head_begun = self.loop.time()
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_begun = None
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._inside = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._heard = self.loop.time()
+        super().on_response_complete()
+
+    def _rests(self) -> bool:
+        return self._errand is None and (self.cycle is None or self.cycle.response_complete)
+
+    def look(self) -> None:
+        """Ends the connection where its client took too long; called now and then."""
+        now, limits = self.loop.time(), self.limits
+        if self._unread.since(self.transport.get_write_buffer_size(), now) > limits.unread_s:
+            self.transport.abort()
+        elif self._rests() and not self.transport.is_closing():
+            if self._head_begun is not None and now - self._head_begun > limits.head_s:
+                self.transport.write(response(SLOW_HEAD, self.fixed_headers()))
+                self.transport.close()
+            elif not self._inside and now - self._heard > limits.idle_s:
+                self.transport.close()
+
+
+class Unread:
+    """Since when none of what was sent has been read."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._since = 0.0
+
+    def since(self, size: int, now: float) -> float:
+        """Seconds; ``size`` is what waits to be read now, in bytes."""
+        if not size or size < self._size or not self._size:
+            self._since = now
+        self._size = size
+        return now - self._since

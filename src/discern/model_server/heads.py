@@ -1,0 +1,100 @@
+"""Which requests are plain enough for the short way, told from their first bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+from discern.engine.wire import DEADLINE_HEADER
+
+START: Final = b"POST /v1/analyze HTTP/1.1\r\n"
+_END: Final = b"\r\n\r\n"
+_DEADLINE: Final = DEADLINE_HEADER.lower().encode()
+MOST_KEPT: Final = 256
+LONGEST_KEPT: Final = 1024
+# With any of these, connection or body are not of the plain kind.
+_LONG_WAY: Final = frozenset(
+    {b"connection", b"content-encoding", b"expect", b"transfer-encoding", b"upgrade"}
+)
+_STREAM: Final = b"application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the head of a plain request says; ``length`` is its body's, in bytes."""
+
+    length: int
+    authorization: bytes
+    patience_s: float
+
+
+class Heads:
+    """Reads heads with the parser that everybody else's are read with, and knows them again by
+    their bytes: a client says nearly the same with every request."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+
+    def split(self, data: bytes) -> tuple[Head, int] | None:
+        """Head and start of the body where ``data`` is one whole plain ``POST /v1/analyze`` and
+        nothing else; None for all the rest, right or wrong."""
+        start = data.find(_END) + 4
+        if start == 3 or not data.startswith(START):
+            return None
+        raw = data[:start]
+        head = self._known.get(raw) or self._read(raw)
+        return (head, start) if head is not None and len(data) == start + head.length else None
+
+    def lacks_body(self, data: bytes) -> bool:
+        """Whether ``data`` is the head of such a request and nothing of its body: many clients
+        send the two apart."""
+        if not data.startswith(START) or data.find(_END) + 4 != len(data):
+            return False
+        head = self._known.get(data) or self._read(data)
+        return head is not None and head.length > 0
+
+    def _read(self, raw: bytes) -> Head | None:
+        reader = _Reader()
+        try:
+            reader.parser.feed_data(raw)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return None
+        head = reader.head()
+        if head is not None and len(raw) <= LONGEST_KEPT:
+            if len(self._known) == MOST_KEPT:
+                self._known.clear()
+            self._known[raw] = head
+        return head
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._whole = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._whole = True
+
+    def head(self) -> Head | None:
+        headers = dict(self._headers)
+        length = headers.get(b"content-length", b"")
+        if not self._whole or not length.isdigit() or len(headers) != len(self._headers):
+            return None
+        if headers.get(b"connection", b"").lower() == b"keep-alive":
+            del headers[b"connection"]
+        if _LONG_WAY & headers.keys() or headers.get(b"content-type", b"").startswith(_STREAM):
+            return None
+        try:
+            patience_s = float(headers.get(_DEADLINE, b"inf"))
+        except ValueError:
+            return None
+        # What is not a number of seconds is told so the long way; infinity may not be said.
+        if _DEADLINE in headers and not 0 <= patience_s < float("inf"):
+            return None
+        return Head(int(length), headers.get(b"authorization", b""), patience_s)
