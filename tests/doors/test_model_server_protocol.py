@@ -198,7 +198,7 @@ def test_every_bad_request_is_refused_in_the_protocols_way(
         assert isinstance(answer.json()["error"], str)
 
 
-@pytest.mark.parametrize("length", ["x", "-1", "99999", "3"])
+@pytest.mark.parametrize("length", ["x", "-1", "99999", "3", "9" * 5_000, "0" * 5_000 + "3"])
 def test_a_header_length_that_cannot_be_is_refused(client: httpx.Client, length: str) -> None:
     answer = client.post(
         INFER,

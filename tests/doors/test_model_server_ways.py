@@ -38,8 +38,10 @@ def slow_server(tmp_path: Path) -> Iterator[RunningServer]:
         yield running
 
 
-def request(body: bytes, *headers: str, line: str = "POST /v1/analyze HTTP/1.1") -> bytes:
-    lines = [line, "Host: x", f"Content-Length: {len(body)}", *headers, "", ""]
+def request(
+    body: bytes, *headers: str, line: str = "POST /v1/analyze HTTP/1.1", digits: int = 1
+) -> bytes:
+    lines = [line, "Host: x", f"Content-Length: {len(body):0{digits}}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
@@ -130,6 +132,13 @@ def test_the_answer_is_the_same_however_the_request_arrives(
         found = answers(halved)
         assert answers(whole) == found
         assert answers(apart) == found
+
+
+def test_zeros_before_a_length_change_nothing(server: RunningServer) -> None:
+    for line in ("POST /v1/analyze HTTP/1.1", "POST /v1/analyze?long=way HTTP/1.1"):
+        with connect(server) as raw:
+            raw.sendall(request(GOOD, AUTHORIZATION, line=line, digits=5_000))
+            assert answers(raw)[0][0] == b"HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize(

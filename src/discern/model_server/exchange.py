@@ -29,6 +29,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+MOST_DIGITS: Final = 18
 
 JSON: Final = b"application/json"
 _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
@@ -106,8 +107,8 @@ class Request:
             DeadlineExceeded: it did not come before the request's deadline.
             Cancelled: the client went away while sending.
         """
-        length = self.headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._max_body_bytes:
+        length = length_in(self.headers.get(b"content-length", b"0"))
+        if length is None or length > self._max_body_bytes:
             raise self._too_large()
         message = await self.piece(self.deadline)
         data: bytes = message.get("body", b"")
@@ -255,6 +256,13 @@ def _status(status: int) -> bytes:
         return b"%d %b" % (status, HTTPStatus(status).phrase.encode())
     except ValueError:
         return b"%d " % status
+
+
+def length_in(header: bytes) -> int | None:
+    """What a header says that gives a length, in bytes; None where that is no number."""
+    # Zeros may stand before it, more than a number may have digits here.
+    digits = header.lstrip(b"0") or header[:1]
+    return int(digits) if digits.isdigit() and len(digits) <= MOST_DIGITS else None
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

@@ -8,6 +8,7 @@ from typing import Final
 import httptools
 
 from discern.engine.wire import DEADLINE_HEADER
+from discern.model_server.exchange import length_in
 
 START: Final = b"POST /v1/analyze HTTP/1.1\r\n"
 _END: Final = b"\r\n\r\n"
@@ -83,8 +84,8 @@ class _Reader:
 
     def head(self) -> Head | None:
         headers = dict(self._headers)
-        length = headers.get(b"content-length", b"")
-        if not self._whole or not length.isdigit() or len(headers) != len(self._headers):
+        length = length_in(headers.get(b"content-length", b""))
+        if not self._whole or length is None or len(headers) != len(self._headers):
             return None
         if headers.get(b"connection", b"").lower() == b"keep-alive":
             del headers[b"connection"]
@@ -97,4 +98,4 @@ class _Reader:
         # What is not a number of seconds is told so the long way; infinity may not be said.
         if _DEADLINE in headers and not 0 <= patience_s < float("inf"):
             return None
-        return Head(int(length), headers.get(b"authorization", b""), patience_s)
+        return Head(length, headers.get(b"authorization", b""), patience_s)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from discern.errors import InvalidInput
-from discern.model_server.exchange import Reply, parse_json
+from discern.model_server.exchange import Reply, length_in, parse_json
 from discern.model_server.open_inference.tensors import (
     DATATYPES,
     Tensor,
@@ -103,12 +103,12 @@ def write_response(
 def _split(body: bytes, header_length: bytes | None) -> tuple[bytes, bytes]:
     if header_length is None:
         return body, b""
-    if not header_length.isdigit() or int(header_length) > len(body):
+    length = length_in(header_length)
+    if length is None or length > len(body):
         raise InvalidInput(
             "Inference-Header-Content-Length is not a length within the body.",
             field="Inference-Header-Content-Length",
         )
-    length = int(header_length)
     return body[:length], body[length:]
 
 
