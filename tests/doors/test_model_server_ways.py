@@ -82,6 +82,7 @@ def ended(server: RunningServer, **labels: str) -> float:
         request(GOOD, AUTHORIZATION),
         request(GOOD, AUTHORIZATION, "Connection: keep-alive"),
         request(GOOD, AUTHORIZATION, "Connection: close"),
+        request(GOOD, AUTHORIZATION, "Proxy-Connection: close"),
         request(GOOD, AUTHORIZATION, "Content-Type: application/json; charset=utf-8"),
         request('{"text": "gut \\u00fc \U0001f600"}'.encode(), AUTHORIZATION),
         request(GOOD, AUTHORIZATION, "Discern-Deadline-S: 20"),

@@ -74,18 +74,19 @@ class _Reader:
     def __init__(self) -> None:
         self.parser = httptools.HttpRequestParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
-        self._whole = False
+        self._plain = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._whole = True
+        # Other headers than Connection may end a connection, too.
+        self._plain = self.parser.should_keep_alive()
 
     def head(self) -> Head | None:
         headers = dict(self._headers)
         length = length_in(headers.get(b"content-length", b""))
-        if not self._whole or length is None or len(headers) != len(self._headers):
+        if not self._plain or length is None or len(headers) != len(self._headers):
             return None
         if headers.get(b"connection", b"").lower() == b"keep-alive":
             del headers[b"connection"]
