@@ -119,6 +119,8 @@ def test_every_caller_gets_its_own_answer_exactly_once_whatever_the_others_do(
         assert not wait(futures, PATIENCE_S).not_done
         for number, (step, outcome) in outcomes.items():
             _check(number, step, outcome)
+        # What had begun when it was dropped goes on.
+        _until(lambda: not made.stats().running_items)
         stats = made.stats()
     assert len(outcomes) == sum(map(len, callers))
     total = stats.done + stats.failed + stats.expired + stats.cancelled
@@ -136,6 +138,15 @@ def _submit(
         time.sleep(0.0005)
     offset = {"late": -1.0, "soon": 0.0005}.get(what)
     deadline = None if offset is None else time.monotonic() + offset
+    slipped = Slipped()
+    drop = None
+    if number % 2:
+        drop = made.try_submit((number, poison), cost=cost, deadline=deadline, told=slipped.tell)
+    if drop is not None:
+        if what == "cancel":
+            drop()
+            slipped.drop()
+        return slipped
     try:
         future = made.submit((number, poison), cost=cost, deadline=deadline)
     except DeadlineExceeded as error:
@@ -145,12 +156,40 @@ def _submit(
     return future
 
 
+SETTLING = threading.Lock()
+
+
+class Slipped(Future[str]):
+    """What is told to one that was queued without a future, and how often."""
+
+    tells = 0
+
+    def tell(self, outcome: str | DiscernError) -> None:
+        self.tells += 1
+        if isinstance(outcome, DiscernError):
+            self._settle(lambda: self.set_exception(outcome))
+        else:
+            self._settle(lambda: self.set_result(outcome))
+
+    def drop(self) -> None:
+        self._settle(self.cancel)
+
+    def _settle(self, how: Callable[[], object]) -> None:
+        with SETTLING:
+            if not self.done():
+                how()
+                if self.cancelled():
+                    self.set_running_or_notify_cancel()  # those who wait hear of it
+
+
 def _check(number: int, step: Plan, outcome: Future[str] | DiscernError) -> None:
     _, poison, what = step
     if isinstance(outcome, DiscernError):
         assert what in ("late", "soon")
         return
     assert what != "late"
+    if isinstance(outcome, Slipped):
+        assert outcome.tells == 1 or (what == "cancel" and outcome.tells == 0)
     try:
         assert outcome.result() == f"answer {number}"
     except CancelledError:
@@ -426,3 +465,25 @@ def test_what_waited_much_longer_than_foreseen_is_refused_unless_its_call_goes_o
         assert (error.limit, error.retry_after_s) == (0.1, 0.1)
         assert going_on.result(PATIENCE_S) == "answer 2"
         assert (made.stats().refused, made.stats().expired) == (1, 0)
+
+
+def test_a_caller_that_fails_on_its_answer_costs_the_others_nothing() -> None:
+    bench = Bench()
+    told: list[str | DiscernError] = []
+
+    def fails(_: str | DiscernError) -> None:
+        raise RuntimeError("the caller's loop is closed")
+
+    with batcher(bench, workers=1, max_wait_s=0.1) as made:
+        hold(bench, made)
+        made.try_submit((1, 0), cost=10, deadline=None, told=fails)
+        made.try_submit((2, 0), cost=10, deadline=None, told=told.append)
+        bench.gate.set()
+        _until(lambda: told == ["answer 2"])
+        bench.gate.clear()
+        running = made.submit((3, 0), cost=10)
+        made.try_submit((4, 0), cost=10, deadline=time.monotonic() + 0.05, told=fails)
+        time.sleep(0.1)
+        bench.gate.set()
+        assert running.result(PATIENCE_S) == "answer 3"
+        assert made.submit((5, 0), cost=10).result(PATIENCE_S) == "answer 5"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,6 +14,8 @@ from discern.inference.tuning import EDGES, bucket_of
 
 I = TypeVar("I")  # noqa: E741
 R = TypeVar("R")
+
+_log = logging.getLogger(__name__)
 
 PADDING_ALLOWED: Final = 0.8
 """A shorter item may fill up a batch if it is at least this share of the longest one."""
@@ -108,7 +111,10 @@ class Slip(Place[I, R]):
         return True  # one that was dropped is out of the totals, and never met
 
     def tell(self, outcome: R | DiscernError) -> None:
-        self._told(outcome)
+        try:
+            self._told(outcome)
+        except Exception:  # a fault of one caller must not cost the others their answers
+            _log.exception("a caller failed on its answer")
 
 
 class WaitingRoom(Generic[I, R]):
