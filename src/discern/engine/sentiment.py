@@ -230,6 +230,7 @@ class Question:
         """Drops what has not begun."""
         if self.outcome is None and self.drop is not None:
             self.drop()
+        self.drop = None  # which knows the item that knows this question
         self._loaded._count_call(-1)
 
 

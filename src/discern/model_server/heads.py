@@ -63,6 +63,7 @@ class Heads:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return None
         head = reader.head()
+        del reader.parser  # each knows the other
         if head is not None and len(raw) <= LONGEST_KEPT:
             if len(self._known) == MOST_KEPT:
                 self._known.clear()

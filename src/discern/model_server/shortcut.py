@@ -213,6 +213,7 @@ class Errand:
         self._shortcut.deadlines.discard(self)
         if self.question is not None:
             self.question.close()
+            self.question = None  # which knows whom to tell
         self._metrics.request(ok=outcome == "ok", seconds=time.monotonic() - self._started)
         server.left(guarded=True)
         server.metrics.ended(ENDPOINT, outcome)
