@@ -170,9 +170,15 @@ async def test_only_a_requests_beginning_is_refused_and_the_connection_goes_on(
 
 def test_the_time_unread_counts_from_when_it_was_last_read_from() -> None:
     unread = Unread()
-    assert unread.since(0, 5.0) == 0
-    assert unread.since(100, 6.0) == 0
-    assert unread.since(150, 8.0) == 2
-    assert unread.since(120, 9.0) == 0
-    assert unread.since(120, 10.0) == 1
-    assert unread.since(0, 11.0) == 0
+    assert unread.since(0, 0, 5.0) == 0
+    assert unread.since(100, 50, 6.0) == 0
+    assert unread.since(150, 50, 8.0) == 2
+    assert unread.since(120, 80, 9.0) == 0
+    assert unread.since(120, 80, 10.0) == 1
+    assert unread.since(0, 200, 11.0) == 0
+    assert unread.since(100, 300, 13.0) == 0
+
+
+def test_who_reads_more_slowly_than_is_written_is_not_thought_to_read_nothing() -> None:
+    unread = Unread()
+    assert all(not unread.since(100 + 20 * second, second, second) for second in range(100))

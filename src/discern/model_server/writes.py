@@ -49,6 +49,7 @@ class JoinedWrites(asyncio.Transport):
         self._transport = transport
         self._loop = loop
         self._held = bytearray()
+        self._written = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._held:
@@ -60,10 +61,14 @@ class JoinedWrites(asyncio.Transport):
     def write_whole(self, data: bytes) -> None:
         """Writes what needs no joining."""
         self._send()
-        self._transport.write(data)
+        self._pass_on(data)
 
     def get_write_buffer_size(self) -> int:
         return self._transport.get_write_buffer_size()
+
+    def taken(self) -> int:
+        """How many bytes the client's side has taken so far."""
+        return self._written - self._transport.get_write_buffer_size()
 
     def close(self) -> None:
         self._send()
@@ -86,8 +91,12 @@ class JoinedWrites(asyncio.Transport):
 
     def _send(self) -> None:
         if self._held and not self._transport.is_closing():
-            self._transport.write(bytes(self._held))
+            self._pass_on(bytes(self._held))
         self._held.clear()
+
+    def _pass_on(self, data: bytes) -> None:
+        self._written += len(data)
+        self._transport.write(data)
 
 
 def _slow_head() -> Reply:
@@ -217,7 +226,8 @@ class JoiningProtocol(HttpToolsProtocol):
     def look(self) -> None:
         """Ends the connection where its client took too long; called now and then."""
         now, limits = self.loop.time(), self.limits
-        if self._unread.since(self.transport.get_write_buffer_size(), now) > limits.unread_s:
+        waiting, taken = self.transport.get_write_buffer_size(), self.transport.taken()
+        if self._unread.since(waiting, taken, now) > limits.unread_s:
             self.transport.abort()
         elif self._rests() and not self.transport.is_closing():
             if self._head_begun is not None and now - self._head_begun > limits.head_s:
@@ -231,12 +241,14 @@ class Unread:
     """Since when none of what was sent has been read."""
 
     def __init__(self) -> None:
-        self._size = 0
+        self._waited = False
+        self._taken = 0
         self._since = 0.0
 
-    def since(self, size: int, now: float) -> float:
-        """Seconds; ``size`` is what waits to be read now, in bytes."""
-        if not size or size < self._size or not self._size:
+    def since(self, waiting: int, taken: int, now: float) -> float:
+        """Seconds; ``waiting`` is what has not been read yet, ``taken`` what has ever been, in
+        bytes: what waits may also grow while it is read."""
+        if not (waiting and self._waited) or taken > self._taken:
             self._since = now
-        self._size = size
+        self._waited, self._taken = bool(waiting), taken
         return now - self._since
