@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from discern.model_server.exchange import Receive, Scope, Send
 from discern.model_server.heads import Heads
-from discern.model_server.writes import MOST_HELD, JoinedWrites, JoiningProtocol, Unread
+from discern.model_server.writes import MOST_HELD, JoinedWrites, JoiningProtocol, Limits, Unread
 
 
 class Wire(asyncio.Transport):
@@ -143,6 +143,42 @@ async def converse(pieces: list[bytes]) -> bytes:
     writer.close()
     server.close()
     return answer
+
+
+class Impatient(JoiningProtocol):
+    limits = Limits(idle_s=0.3)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers without reading the body."""
+    headers = [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@on_a_loop_of_its_own
+async def test_a_body_that_trickles_in_after_its_answer_does_not_hold_the_connection() -> None:
+    config = uvicorn.Config(refuse, http=Impatient, log_config=None)
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Impatient(config, state, {}), "127.0.0.1", 0
+    )
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+    assert b" 401 " in await reader.readuntil(b"\r\n\r\n")
+    rounds = 0
+    while state.connections:
+        rounds += 1
+        assert rounds < 100
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"x")
+        await asyncio.sleep(0.05)
+        for connection in list(state.connections):
+            connection.look()  # type: ignore[union-attr]
+    assert rounds >= 5
+    writer.close()
+    server.close()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ class Limits:
     Args:
         head_s: sending the head of a request, once begun.
         unread_s: reading anything of what was sent to it.
-        idle_s: between requests, and before the first.
+        idle_s: between requests, and before the first; so, too, for the rest of a body that was
+            answered before it came.
     """
 
     head_s: float = 10.0
@@ -140,7 +141,9 @@ class JoiningProtocol(HttpToolsProtocol):
             errand.forsake()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self.loop.time()
+        # The rest of what has been answered already does not keep a connection open.
+        if not self._inside or not self._rests():
+            self._heard = self.loop.time()
         if self._head_alone:
             data = self._take_head_alone() + data
         if self._errand is not None:
@@ -230,10 +233,11 @@ class JoiningProtocol(HttpToolsProtocol):
         if self._unread.since(waiting, taken, now) > limits.unread_s:
             self.transport.abort()
         elif self._rests() and not self.transport.is_closing():
-            if self._head_begun is not None and now - self._head_begun > limits.head_s:
-                self.transport.write(response(SLOW_HEAD, self.fixed_headers()))
-                self.transport.close()
-            elif not self._inside and now - self._heard > limits.idle_s:
+            if self._head_begun is not None:
+                if now - self._head_begun > limits.head_s:
+                    self.transport.write(response(SLOW_HEAD, self.fixed_headers()))
+                    self.transport.close()
+            elif now - self._heard > limits.idle_s:
                 self.transport.close()
 
 
