@@ -102,6 +102,21 @@ def test_a_tokenizer_of_another_kind_always_reads_the_whole(change: dict[str, ob
     assert words.ids("good") is None
 
 
+@pytest.mark.parametrize("content", ["Quux", "quux"])
+@pytest.mark.parametrize("normalized", [True, False])
+def test_an_added_word_is_found_as_the_tokenizer_finds_it(content: str, normalized: bool) -> None:
+    rules = json.loads(SHIPPED.read_text())
+    added = {
+        "id": 99_999, "content": content, "single_word": True, "lstrip": False,
+        "rstrip": False, "normalized": normalized, "special": False,
+    }  # fmt: skip
+    rules["added_tokens"] = [*rules["added_tokens"][:5], added]
+    tokenizer = Tokenizer.from_str(json.dumps(rules))
+    words = Words(tokenizer)
+    for text in ["quux", "Quux", "QUUX", "a Quux, b", "quux-quux", "quuxs"] * 2:
+        assert words.ids(text) in (None, whole(tokenizer, text)), text
+
+
 def test_as_many_words_are_kept_as_allowed(
     tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

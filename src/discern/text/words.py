@@ -102,7 +102,10 @@ def _phrases_of(tokenizer: Tokenizer) -> _Phrases | None:
         if token.content.startswith("["):
             continue
         first, *rest = _PIECE.findall(token.content.lower()) or [""]
-        if not (first.isalnum() and token.content.isascii() and token.single_word):
+        # One that is not normalized is looked for in the text as it was written.
+        if not (
+            first.isalnum() and token.content.isascii() and token.single_word and token.normalized
+        ):
             return None
         if rest:
             phrases.seconds[first].add(rest[0])
