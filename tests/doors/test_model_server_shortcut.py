@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from discern.catalog.store import Store
 from discern.engine.local import LocalEngine
-from discern.engine.sentiment import Question
+from discern.engine.sentiment import CANARY, Question
 from discern.model_server.heads import _Reader
 from discern.model_server.metrics import Metrics
 from discern.model_server.server import Server
@@ -16,7 +19,7 @@ from discern.model_server.settings import ModelServerSettings
 from discern.model_server.shortcut import Errand, Shortcut
 from tests.doors.servers import PATIENCE_S, until
 from tests.doors.test_model_server_writes import on_a_loop_of_its_own
-from tests.fakes.bundles import sentiment_store
+from tests.fakes.bundles import sentiment_store, write_manifest, write_sentiment_bundle
 
 
 class Connection:
@@ -71,3 +74,29 @@ def test_a_request_leaves_nothing_to_be_searched_for(tmp_path: Path) -> None:
     finally:
         gc.enable()
         engine.close()
+
+
+def test_a_text_on_which_the_tokenizer_fails_takes_the_long_way(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "words" / "1.0.0"
+    write_sentiment_bundle(folder)
+    rules = json.loads((folder / "tokenizer.json").read_text())
+    words = re.findall(r"\w+|[.,]", CANARY)
+    rules["model"]["vocab"] = {"[CLS]": 1, "[SEP]": 2} | dict.fromkeys(words, 3)
+    rules["model"]["unk_token"] = "[UNK]"
+    (folder / "tokenizer.json").write_text(json.dumps(rules))
+    write_manifest(folder, name="words")
+    with LocalEngine(Store(tmp_path, shipped=tmp_path / "none")) as engine:
+        engine.sentiment()
+
+        @on_a_loop_of_its_own
+        async def ask() -> None:
+            shortcut = Shortcut(
+                Server(ModelServerSettings(), engine, Metrics()), asyncio.get_running_loop()
+            )
+            assert shortcut.take(Connection(), request(b'{"text": "unknown"}')) is False
+            assert shortcut.server.in_flight == 0
+            errand = shortcut.take(Connection(), request(b'{"text": "canary"}'))
+            assert isinstance(errand, Errand)
+            errand.forsake()
+
+        ask()

@@ -108,7 +108,10 @@ class Shortcut:
         manifest = loaded.bundle.manifest
         metrics = server.metrics.model(manifest.name, manifest.version)
         errand = Errand(self, caller, metrics, now)
-        question = loaded.ask(text, deadline, errand.told)
+        try:
+            question = loaded.ask(text, deadline, errand.told)
+        except Exception:  # as from a tokenizer; the long way logs it and says so
+            return False
         if question is None:
             return False
         errand.question = question
