@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from discern.catalog.store import Store
@@ -180,6 +181,19 @@ def test_a_full_queue_refuses_and_recovers(tmp_path: Path) -> None:
     assert all(pauses)
     assert sum(answers) >= 4
     assert len(engine.analyze(["good"])) == 1
+    engine.close()
+
+
+def test_what_waited_much_longer_than_foreseen_is_refused_as_overloaded(tmp_path: Path) -> None:
+    engine = slow_engine(tmp_path, max_wait_s=0.1, max_batch_items=1)
+    runner = engine.sentiment().runner
+    runner._batcher._cost_per_second = 1e9  # a machine that has become much slower since
+    for _ in range(2_000):
+        runner.submit(np.array([1, 3, 2]))
+    with pytest.raises(Overloaded, match="longer than was foreseen") as refused:
+        engine.analyze(["good"])
+    assert refused.value.retry_after_s
+    assert runner.stats().refused
     engine.close()
 
 
