@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from concurrent.futures import wait
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discern.errors import (
@@ -17,199 +14,13 @@ from discern.errors import (
     DiscernError,
     Draining,
     InferenceFailed,
-    InvalidInput,
     Overloaded,
 )
 from discern.inference.batching import DynamicBatcher
 from discern.inference.contract import BatchLimits, BatchRecord
 from discern.inference.tuning import bucket_of
 from discern.inference.waiting import PADDING_ALLOWED
-
-PATIENCE_S = 20.0
-"""Far above what any step takes even on a crowded machine; passing never depends on it."""
-
-
-@dataclass
-class Bench:
-    """A runner that echoes, records its batches, and can be held shut."""
-
-    batches: list[list[tuple[int, int]]] = field(default_factory=list)
-    running: int = 0
-    most_running: int = 0
-    gate: threading.Event = field(default_factory=threading.Event)
-    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.gate.set()
-
-    def run(self, worker: int, items: list[tuple[int, int]]) -> list[str | DiscernError]:
-        with self.lock:
-            self.batches.append(items)
-            self.running += 1
-            self.most_running = max(self.most_running, self.running)
-        self.entered.release()
-        assert self.gate.wait(PATIENCE_S)
-        with self.lock:
-            self.running -= 1
-        if any(poison == 2 for _, poison in items):
-            raise ValueError("the whole batch fails because of one item")
-        return [InvalidInput("bad") if poison == 1 else f"answer {n}" for n, poison in items]
-
-
-@contextmanager
-def batcher(
-    bench: Bench, *, workers: int = 2, **limits: float
-) -> Iterator[DynamicBatcher[tuple[int, int], str]]:
-    made: DynamicBatcher[tuple[int, int], str] = DynamicBatcher(
-        bench.run,
-        workers=workers,
-        limits=BatchLimits(**limits),  # type: ignore[arg-type]
-    )
-    try:
-        yield made
-    finally:
-        bench.gate.set()
-        made.close()
-
-
-Plan = tuple[int, int, str]
-plans = st.lists(
-    st.tuples(
-        st.integers(1, 600),
-        st.sampled_from([0, 0, 0, 0, 0, 1, 2]),
-        st.sampled_from(["wait", "wait", "wait", "cancel", "late", "soon", "pause"]),
-    ),
-    max_size=40,
-)
-
-
-@given(
-    callers=st.lists(plans, min_size=1, max_size=4),
-    workers=st.integers(1, 3),
-    max_items=st.integers(1, 9),
-)
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a race does not shrink
-)
-def test_every_caller_gets_its_own_answer_exactly_once_whatever_the_others_do(
-    callers: list[list[Plan]], workers: int, max_items: int
-) -> None:
-    bench = Bench()
-    with batcher(bench, workers=workers, max_batch_items=max_items, max_batch_cost=900) as made:
-        outcomes: dict[int, tuple[Plan, Future[str] | DiscernError]] = {}
-
-        def call(caller: int, plan: list[Plan]) -> None:
-            for index, step in enumerate(plan):
-                number = caller * 1000 + index
-                outcomes[number] = (step, _submit(made, number, step))
-
-        threads = [
-            threading.Thread(target=call, args=(caller, plan))
-            for caller, plan in enumerate(callers)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        futures = [item for _, item in outcomes.values() if isinstance(item, Future)]
-        assert not wait(futures, PATIENCE_S).not_done
-        for number, (step, outcome) in outcomes.items():
-            _check(number, step, outcome)
-        # What had begun when it was dropped goes on.
-        _until(lambda: not made.stats().running_items)
-        stats = made.stats()
-    assert len(outcomes) == sum(map(len, callers))
-    total = stats.done + stats.failed + stats.expired + stats.cancelled
-    assert total == len(outcomes)
-    assert (stats.queued_items, stats.queued_cost, stats.running_items) == (0, 0, 0)
-    assert bench.most_running <= workers
-    assert all(len(batch) <= max_items for batch in bench.batches)
-
-
-def _submit(
-    made: DynamicBatcher[tuple[int, int], str], number: int, step: Plan
-) -> Future[str] | DiscernError:
-    cost, poison, what = step
-    if what == "pause":
-        time.sleep(0.0005)
-    offset = {"late": -1.0, "soon": 0.0005}.get(what)
-    deadline = None if offset is None else time.monotonic() + offset
-    slipped = Slipped()
-    drop = None
-    if number % 2:
-        drop = made.try_submit((number, poison), cost=cost, deadline=deadline, told=slipped.tell)
-    if drop is not None:
-        if what == "cancel":
-            drop()
-            slipped.drop()
-        return slipped
-    try:
-        future = made.submit((number, poison), cost=cost, deadline=deadline)
-    except DeadlineExceeded as error:
-        return error
-    if what == "cancel":
-        future.cancel()
-    return future
-
-
-SETTLING = threading.Lock()
-
-
-class Slipped(Future[str]):
-    """What is told to one that was queued without a future, and how often."""
-
-    tells = 0
-
-    def tell(self, outcome: str | DiscernError) -> None:
-        self.tells += 1
-        if isinstance(outcome, DiscernError):
-            self._settle(lambda: self.set_exception(outcome))
-        else:
-            self._settle(lambda: self.set_result(outcome))
-
-    def drop(self) -> None:
-        self._settle(self.cancel)
-
-    def _settle(self, how: Callable[[], object]) -> None:
-        with SETTLING:
-            if not self.done():
-                how()
-                if self.cancelled():
-                    self.set_running_or_notify_cancel()  # those who wait hear of it
-
-
-def _check(number: int, step: Plan, outcome: Future[str] | DiscernError) -> None:
-    _, poison, what = step
-    if isinstance(outcome, DiscernError):
-        assert what in ("late", "soon")
-        return
-    assert what != "late"
-    if isinstance(outcome, Slipped):
-        assert outcome.tells == 1 or (what == "cancel" and outcome.tells == 0)
-    try:
-        assert outcome.result() == f"answer {number}"
-    except CancelledError:
-        assert what == "cancel"
-    except DeadlineExceeded:
-        assert what == "soon"
-    except InvalidInput:
-        assert poison == 1
-    except InferenceFailed:
-        assert poison == 2
-    else:
-        assert poison == 0
-
-
-def hold(bench: Bench, made: DynamicBatcher[tuple[int, int], str], workers: int = 1) -> None:
-    """Occupies the workers, so that what follows queues up."""
-    bench.gate.clear()
-    for index in range(workers):
-        made.submit((-1 - index, 0), cost=1)
-        assert bench.entered.acquire(timeout=PATIENCE_S)
+from tests.core.batchers import PATIENCE_S, Bench, batcher, hold, until
 
 
 @given(costs=st.lists(st.integers(1, 500), min_size=1, max_size=60))
@@ -391,7 +202,7 @@ def test_closing_fails_what_is_queued_and_draining_runs_it() -> None:
             queued = made.submit((1, 0), cost=5)
             closer = threading.Thread(target=made.close, kwargs={"drain": drain})
             closer.start()
-            _until(lambda: _refuses(made))
+            until(lambda: _refuses(made))
             bench.gate.set()
             closer.join(PATIENCE_S)
             if drain:
@@ -442,13 +253,6 @@ def _refuses(made: DynamicBatcher[tuple[int, int], str]) -> bool:
     return False
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def test_what_waited_much_longer_than_foreseen_is_refused_unless_its_call_goes_on() -> None:
     bench = Bench()
     bench.gate.clear()
@@ -465,25 +269,3 @@ def test_what_waited_much_longer_than_foreseen_is_refused_unless_its_call_goes_o
         assert (error.limit, error.retry_after_s) == (0.1, 0.1)
         assert going_on.result(PATIENCE_S) == "answer 2"
         assert (made.stats().refused, made.stats().expired) == (1, 0)
-
-
-def test_a_caller_that_fails_on_its_answer_costs_the_others_nothing() -> None:
-    bench = Bench()
-    told: list[str | DiscernError] = []
-
-    def fails(_: str | DiscernError) -> None:
-        raise RuntimeError("the caller's loop is closed")
-
-    with batcher(bench, workers=1, max_wait_s=0.1) as made:
-        hold(bench, made)
-        made.try_submit((1, 0), cost=10, deadline=None, told=fails)
-        made.try_submit((2, 0), cost=10, deadline=None, told=told.append)
-        bench.gate.set()
-        _until(lambda: told == ["answer 2"])
-        bench.gate.clear()
-        running = made.submit((3, 0), cost=10)
-        made.try_submit((4, 0), cost=10, deadline=time.monotonic() + 0.05, told=fails)
-        time.sleep(0.1)
-        bench.gate.set()
-        assert running.result(PATIENCE_S) == "answer 3"
-        assert made.submit((5, 0), cost=10).result(PATIENCE_S) == "answer 5"
