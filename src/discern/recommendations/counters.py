@@ -155,7 +155,8 @@ class Counters:
         block = self._block(np.append(neighbours, column))
         long, short = (solve_one(block, ridge) for ridge in ridges(self._settings))
         scale = popularity_scale(self.popularity, self._settings.popularity_exponent)[column]
-        return neighbours, long * scale, short * scale
+        kept = (long != 0) | (short != 0)
+        return neighbours[kept], long[kept] * scale, short[kept] * scale
 
     def _set_person(self, person: str, met: dict[int, float]) -> None:
         before = self._people.get(person, {})

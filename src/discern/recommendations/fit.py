@@ -87,8 +87,8 @@ def shorten_rows(weights: sp.csr_matrix, short: Floats, most: int) -> tuple[sp.c
 def ridges(settings: Settings) -> list[Ridge]:
     """The ridge for long histories, then that for short ones."""
     return [
-        Ridge(settings.ridge, settings.dropout),
-        Ridge(settings.ridge, settings.short_dropout),
+        Ridge(settings.ridge, settings.dropout, settings.against),
+        Ridge(settings.ridge, settings.short_dropout, settings.against),
     ]
 
 
@@ -152,8 +152,9 @@ def _solve_local(
 def _paired_rows(
     columns: NDArray[np.int64], neighbours: Indices, long: Floats, short: Floats, size: int
 ) -> tuple[sp.csr_matrix, Floats]:
-    weights = to_rows(columns, neighbours, long, size)
-    return weights, to_rows(columns, neighbours, short, size).data
+    kept = np.where((long != 0) | (short != 0), neighbours, -1)
+    weights = to_rows(columns, kept, long, size)
+    return weights, to_rows(columns, kept, short, size).data
 
 
 def _solve_dense(

@@ -18,7 +18,8 @@ class Settings:
     ``neighbours`` is the number of weights kept for each content. ``ridge`` and ``dropout`` are
     those of :class:`~discern.recommendations.solve.Ridge`; ``short_dropout`` is the higher one
     for people with few interactions, and ``short_history`` the length at which both count alike
-    (0 turns the second set off). ``activity_exponent`` holds back the very active,
+    (0 turns the second set off). ``against`` is that of Ridge, too: at 0 no content speaks
+    against another. ``activity_exponent`` holds back the very active,
     ``popularity_exponent`` the very popular. ``prior`` is the weight of plain popularity for a
     person without history, in units of a typical content's largest weight.
     """
@@ -34,6 +35,7 @@ class Settings:
     popularity_exponent: float = 0.0
     prior: float = 0.3
     dense: bool = False
+    against: float = 1.0
 
 
 def neighbours_for(size: int) -> int:
@@ -49,7 +51,8 @@ def neighbours_for(size: int) -> int:
 
 def sized(settings: Settings, size: int) -> Settings:
     """``settings`` for a catalogue of ``size`` contents: how many neighbours, and the dense
-    solution where they would be all the others. It is the same one then, found many times faster;
-    with fewer neighbours than all, the local one ranks better on scarce data."""
+    solution where they would be all the others and may be below 0. It is the same one then, found
+    many times faster; with fewer neighbours than all, the local one ranks better on scarce data."""
     neighbours = neighbours_for(size)
-    return replace(settings, neighbours=neighbours, dense=neighbours >= size - 1)
+    everyone = neighbours >= size - 1
+    return replace(settings, neighbours=neighbours, dense=everyone and settings.against >= 1)

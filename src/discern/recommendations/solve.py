@@ -2,7 +2,9 @@
 
 Local: H. Steck, "Markov Random Fields for Collaborative Filtering" (NeurIPS 2019), with the
 dropout ridge of H. Steck, "Autoencoders that don't overfit towards the Identity" (NeurIPS 2020)
-and the feature selection of Levy and Jack's fsSLIM. Dense: EDLAE of the same paper.
+and the feature selection of Levy and Jack's fsSLIM. Dense: EDLAE of the same paper. Weights that
+may not be negative, as in X. Ning and G. Karypis, "SLIM" (ICDM 2011), are found by the block
+principal pivoting of J. Kim and H. Park, "Fast Nonnegative Matrix Factorization" (SISC 2011).
 """
 
 from __future__ import annotations
@@ -20,6 +22,13 @@ from discern.errors import InferenceFailed, TooLarge
 from discern.recommendations.gram import DENSE_LIMIT, DenseGram, Floats, Gram, Indices
 
 REPORT_EVERY = 64
+MOST_EXCHANGES = 60
+"""Past these, a column keeps the best of what it has: no data has needed a third of them."""
+
+PATIENCE = 3
+"""Exchanges of whole blocks that may fail to lessen what is infeasible, before one at a time."""
+
+ROUNDING = 1e-6
 Progress = Callable[[int], None]
 
 
@@ -28,11 +37,14 @@ class Ridge:
     """``diag(A)`` is raised by ``ridge + dropout / (1 - dropout) * diag(A)``.
 
     ``dropout`` is the share of a person's history thought away while learning: the higher, the
-    shorter the histories the weights are made for.
+    shorter the histories the weights are made for. ``against`` is the share that the best weights
+    have beside the best ones without any below 0: where likes are scarce, what seems to speak
+    against a content is nearly always noise.
     """
 
     ridge: float
     dropout: float
+    against: float = 1.0
 
     def penalty(self, diagonal: Floats) -> Floats:
         return np.float32(self.ridge) + np.float32(self.dropout / (1 - self.dropout)) * diagonal
@@ -64,15 +76,46 @@ def solve_columns(
 def solve_one(block: Floats, ridge: Ridge) -> Floats:
     """The weights of all but the last member of ``block`` that best predict the last."""
     count = len(block) - 1
-    system = np.asfortranarray(block[:count, :count])
-    diagonal = np.diagonal(system).copy()
-    system[np.diag_indices(count)] += ridge.penalty(diagonal)
-    _, solution, info = sposv(system, block[:count, count], lower=1, overwrite_a=1)
+    system = np.array(block[:count, :count], order="F")
+    system[np.diag_indices(count)] += ridge.penalty(np.diagonal(system))
+    target = block[:count, count]
+    if ridge.against >= 1:
+        return _least(system, target)
+    weights = _least_nonnegative(system, target)
+    if ridge.against > 0:
+        weights += np.float32(ridge.against) * (_least(system, target) - weights)
+    return weights
+
+
+def _least(system: Floats, target: Floats) -> Floats:
+    _, solution, info = sposv(system, target, lower=1)
     if info != 0:
         # Only a ridge of nearly nothing on repeated columns can lose definiteness to rounding.
-        system = block[:count, :count] + np.diag(ridge.penalty(diagonal))
-        solution = np.linalg.lstsq(system, block[:count, count], rcond=None)[0]
+        solution = np.linalg.lstsq(system, target, rcond=None)[0]
     return np.asarray(solution, dtype=np.float32).ravel()
+
+
+def _least_nonnegative(system: Floats, target: Floats) -> Floats:
+    weights = np.zeros(len(target), dtype=np.float32)
+    free = target > 0
+    slack = ROUNDING * float(np.abs(target).max(initial=0.0))
+    fewest, patience = len(target) + 1, PATIENCE
+    for _ in range(MOST_EXCHANGES):
+        inside = np.flatnonzero(free)
+        weights[:] = 0.0
+        weights[inside] = _least(system[np.ix_(inside, inside)], target[inside])
+        gradient = system[:, inside] @ weights[inside] - target
+        wrong = np.flatnonzero(np.where(free, weights < 0, gradient < -slack))
+        if not len(wrong):
+            return weights
+        if len(wrong) < fewest:
+            fewest, patience = len(wrong), PATIENCE
+        elif patience > 0:
+            patience -= 1
+        else:  # one at a time always ends
+            wrong = wrong[-1:]
+        free[wrong] = ~free[wrong]
+    return np.maximum(weights, 0.0)
 
 
 def solve_dense(gram: DenseGram, ridge: Ridge) -> Floats:

@@ -24,6 +24,9 @@ hundred people by about a hundredth of its value, which is as much as good ranke
 many draws by a thousandth."""
 
 MOST_DRAWS: Final = 40
+MOST_TUNED: Final = 2_500
+"""As :data:`MOST_JUDGED`, for those whom settings are chosen on: next to the weights that are
+solved for it, judging one of them costs nothing, and what is chosen by few is chosen by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,10 @@ def test_folds(interactions: sp.csr_matrix) -> Iterator[Fold]:
         )
 
 
-def draws_of(people: int) -> int:
-    """How often a fold of so many test people draws each one's fifth anew: once for thousands of
+def draws_of(people: int, most: int = MOST_JUDGED) -> int:
+    """How often a fold of so many people draws each one's fifth anew: once for thousands of
     people, up to :data:`MOST_DRAWS` times for few."""
-    return min(max(MOST_JUDGED // max(people, 1), 1), MOST_DRAWS)
+    return min(max(most // max(people, 1), 1), MOST_DRAWS)
 
 
 def validation_fold(interactions: sp.csr_matrix) -> Fold:
@@ -74,19 +77,22 @@ def validation_fold(interactions: sp.csr_matrix) -> Fold:
         wanted += 1
     judged = np.concatenate(spare[:wanted])[:MOST_PEOPLE]
     train = np.sort(np.concatenate(spare[wanted:]))
-    return Fold(
-        keep_people(interactions, train),
-        hold_out(keep_people(interactions, judged), seed=SEED),
-    )
+    return _tuning_fold(interactions, train, judged)
 
 
 def people_fold(interactions: sp.csr_matrix) -> Fold:
     """A tenth of the people (at most :data:`MOST_PEOPLE`) to tune on, the others to learn from."""
     order = np.random.default_rng(SEED).permutation(interactions.shape[0])
     count = min(max(len(order) // TENTHS, min(ENOUGH_PEOPLE, len(order) // 4), 1), MOST_PEOPLE)
+    return _tuning_fold(interactions, np.sort(order[count:]), order[:count])
+
+
+def _tuning_fold(
+    interactions: sp.csr_matrix, train: NDArray[np.int64], judged: NDArray[np.int64]
+) -> Fold:
+    rows = np.tile(judged, draws_of(len(judged), MOST_TUNED))
     return Fold(
-        keep_people(interactions, np.sort(order[count:])),
-        hold_out(keep_people(interactions, order[:count]), seed=SEED),
+        keep_people(interactions, train), hold_out(keep_people(interactions, rows), seed=SEED)
     )
 
 

@@ -3,7 +3,8 @@
 A pattern search: from a good start each setting is moved up and down, and a move that ranks
 held-out interactions better is kept. Candidates are compared on a sample of the columns, so that
 one comparison costs seconds on a large catalogue; ridge and dropout share one extraction of the
-neighbours' blocks, which is most of the cost.
+neighbours' blocks, which is most of the cost. How much weights below 0 count is asked first, as
+the other settings hang on it, and once more at the end.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from discern.recommendations.gram import Floats, Gram, Indices
 from discern.recommendations.metrics import HeldOut, hits_of, ndcg, top_columns
 from discern.recommendations.model import prior_share, short_share
 from discern.recommendations.settings import Settings, sized
-from discern.recommendations.solve import Ridge, solve_columns, to_rows
+from discern.recommendations.solve import solve_columns, to_rows
 from discern.recommendations.split import SEED, Fold, shorten
 
 SAMPLED_COLUMNS: Final = 2_000
 SEARCH_NEIGHBOURS: Final = 120
 """Fewer than a fit keeps: the best settings are the same, and a comparison costs a third."""
 
-JUDGED_PEOPLE: Final = 1_000
+JUDGED_PEOPLE: Final = 2_500
+AGAINST: Final = (1.0, 0.5, 0.0)
 SHORT_LENGTHS: Final = (1, 3, 10)
 SHORT_DROPOUTS: Final = (0.95, 0.88, 0.98)
 PEOPLE_AT_ONCE: Final = 256
@@ -90,8 +92,10 @@ def tune(
     # Words steady the weights as a ridge does: without them it must be larger.
     alone = Settings(ridge=120.0, content_weight=0.0)
     begin = start or (alone if features is None else Settings())
-    best = _climb(search, replace(begin, neighbours=min(SEARCH_NEIGHBOURS, max(size - 1, 1))))
-    settings = _tune_short(search, best[1])
+    begin = replace(begin, neighbours=min(SEARCH_NEIGHBOURS, max(size - 1, 1)))
+    best = _climb(search, _with_against(search, begin))
+    found = best[1] if search.out_of_time() else _with_against(search, best[1])
+    settings = _tune_short(search, found)
     return sized(settings, size), best[0]
 
 
@@ -123,6 +127,15 @@ def _climb(search: _Search, begin: Settings) -> Scored:
         if best[0] - before < 5e-4:
             step /= 2
     return best
+
+
+def _with_against(search: _Search, at: Settings) -> Settings:
+    """``at`` with the share of weights below 0 that is best with as many neighbours as a fit has:
+    with fewer, they seem to do more harm than they do."""
+    full = sized(at, search.fold.train.shape[1])
+    candidates = [replace(full, against=share) for share in AGAINST]
+    best = max(_compare(search, full, candidates), key=_score)
+    return replace(at, against=best[1].against)
 
 
 def _score(scored: Scored) -> float:
@@ -160,13 +173,13 @@ def _gram_moves(at: Settings, step: float, with_content: bool) -> Iterator[list[
 
 
 def _compare(search: _Search, at: Settings, candidates: list[Settings]) -> list[Scored]:
-    """Scores settings that differ from ``at`` in ridge and dropout only."""
+    """Scores settings that differ from ``at`` in ridge, dropout and against only."""
     fresh = [candidate for candidate in candidates if candidate not in search.tried]
     if fresh:
         gram = search.gram_for(at)
         near = gram.neighbours(search.columns, at.neighbours, at.neighbour_exponent)
         solved = solve_columns(
-            gram, search.columns, near, [Ridge(item.ridge, item.dropout) for item in fresh]
+            gram, search.columns, near, [ridges(candidate)[0] for candidate in fresh]
         )
         for candidate, weights in zip(fresh, solved, strict=True):
             matrix = to_rows(search.columns, near, weights, gram.size)[:, search.columns].tocsr()
@@ -179,7 +192,7 @@ def _told(settings: Settings) -> str:
     return (
         f"ridge {settings.ridge:.3g}, dropout {settings.dropout:.2f}, "
         f"content {settings.content_weight:.3g}, activity {settings.activity_exponent:.2f}, "
-        f"measure {settings.neighbour_exponent:.2f}"
+        f"measure {settings.neighbour_exponent:.2f}, against {settings.against:.2g}"
     )
 
 
