@@ -129,6 +129,14 @@ def test_what_an_erasure_left_in_the_journal_for_a_reader_goes_with_the_next_fit
     assert b"ann" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_erasing_somebody_who_did_nothing_gives_servers_nothing_to_do(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    log.append([_like("bob", "c1")])
+    assert log.erase("ann") == 0
+    assert log.erase("ann") == 0
+    assert log.last_number() == 1
+
+
 def test_a_mark_of_an_older_version_loses_its_digest_and_still_makes_servers_forget(
     tmp_path: Path,
 ) -> None:

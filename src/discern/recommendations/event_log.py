@@ -164,7 +164,8 @@ class EventLog:
 
     def erase(self, person: str) -> int:
         """Deletes a person's events, leaves the mark that tells other processes, and returns how
-        many there were."""
+        many there were. Where there are none, nothing is written: nobody has counted any, and a
+        mark that names no contents makes every server look for everyone."""
         with self._connection() as connection:
             # Begun before the reading, so that no other process adds an event in between.
             connection.execute("BEGIN IMMEDIATE")
@@ -172,6 +173,8 @@ class EventLog:
                 "SELECT DISTINCT content FROM events WHERE person = ? ORDER BY content", (person,)
             ).fetchall()
             gone = connection.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
+            if not gone:
+                return 0
             connection.execute(
                 "INSERT INTO events (key, kind, person, content, liked, disliked, view_time, at)"
                 " VALUES (NULL, 'erased', '', ?, 0, 0, 0, ?)",
