@@ -371,6 +371,17 @@ def test_what_was_met_more_than_a_history_ago_is_in_no_list(
         assert not named & {"text-0", "text-1"}
 
 
+def test_of_the_same_moment_what_was_told_last_decides_whether_it_is_liked(contents: None) -> None:
+    pytest.importorskip("numpy")
+    from discern.recommendations.history import weigh
+
+    record(interactions=[Interaction("anna", "text-0", liked=True, at=5.0)])
+    record(interactions=[Interaction("anna", "text-0", disliked=True, at=5.0)])
+    history = history_of(person=Person.objects.get())
+    assert [event.liked for event in history] == [True, False]
+    assert weigh(history, {"text-0": 0}.get).length == 0
+
+
 def test_before_the_first_fit_the_newest_are_listed(
     api: Client, contents: None, shelf: ShelfEngine
 ) -> None:
