@@ -25,7 +25,7 @@ from discern.web.recommendations.models import (
     Person,
     PrecomputedList,
 )
-from discern.web.recommendations.people import person_at_first_sight
+from discern.web.recommendations.people import forget, person_at_first_sight
 from tests.fakes.recommender import ShelfEngine
 from tests.web.recommendations.asking import API, SHELF, like, post
 
@@ -164,6 +164,22 @@ def test_of_the_same_moment_what_was_told_last_decides_whether_it_is_liked(conte
     history = history_of(person=Person.objects.get())
     assert [event.liked for event in history] == [True, False]
     assert weigh(history, {"text-0": 0}.get).length == 0
+
+
+def test_whoever_is_erased_while_their_list_is_made_is_answered_and_not_kept(
+    api: Client, contents: None, shelf: ShelfEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommend = shelf.recommend
+
+    def erased_meanwhile(*arguments: Any, **options: Any) -> Any:
+        forget(person=Person.objects.get(external_id="anna"))
+        return recommend(*arguments, **options)
+
+    monkeypatch.setattr(shelf, "recommend", erased_meanwhile)
+    answer = api.get(f"{API}/recommendations?person=anna&n=3")
+    assert (answer.status_code, answer.json()["impression"]) == (200, None)
+    assert not Person.objects.filter(external_id="anna").exists()
+    assert not Impression.objects.exists()
 
 
 def test_before_the_first_fit_the_newest_are_listed(
