@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -126,6 +127,94 @@ def test_damage_that_is_no_cut_is_told_and_not_taken_for_contents(tmp_path: Path
     path.write_bytes(path.read_bytes().replace(b'"end": 2', b'"end": 3'))
     with pytest.raises(InvalidInput, match="damaged"):
         library.contents()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\x00" * 40 + b"\n",
+        b"[" * 100_000 + b"\n",
+        b'{"title": "no id"}\n',
+        b'{"end": 7, "base": 1}\n',
+    ],
+)
+def test_a_damaged_file_is_mended_by_whoever_has_the_contents(
+    damage: bytes, tmp_path: Path
+) -> None:
+    library = Library(tmp_path)
+    library.put_contents([Content("a"), Content("b")])
+    path = tmp_path / CONTENTS_NAME
+    head, first, rest = path.read_bytes().split(b"\n", 2)
+    path.write_bytes(head + b"\n" + first + b"\n" + damage + rest)
+    library.add_contents([Content("c")])
+    with pytest.raises(InvalidInput, match="damaged"):
+        library.contents()
+    library.add_contents([Content("d", title="D")], anew=True)
+    assert [content.id for content in library.contents()] == ["a", "b", "c", "d"]
+    assert Library(tmp_path).put_contents([Content("d"), Content("e")]) == (1, 1)
+
+
+def test_a_copy_put_back_in_the_files_place_is_counted_anew(tmp_path: Path) -> None:
+    library, path = Library(tmp_path), tmp_path / CONTENTS_NAME
+    library.put_contents([Content("a")])
+    copy = path.read_bytes()
+    library.put_contents([Content("b", text="words " * 100)])
+    library.put_contents([Content("a")])
+    path.write_bytes(copy)
+    assert library.put_contents([Content("b")]) == (1, 0)
+    assert library.put_contents([Content("b"), Content("c", text="words " * 200)]) == (1, 1)
+    assert library.put_contents([Content("c")]) == (0, 1)
+
+
+def test_what_a_killed_process_was_writing_anew_does_not_stay(tmp_path: Path) -> None:
+    (tmp_path / ".contents-killed").write_bytes(b"half")
+    Library(tmp_path).put_contents([Content("a")])
+    assert not (tmp_path / ".contents-killed").exists()
+
+
+def test_the_name_of_a_file_written_anew_is_on_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    Library(tmp_path).add_contents([Content("a")])
+    assert synced[-1] == tmp_path
+
+
+_FULL = """
+import resource, signal, sys
+from pathlib import Path
+from discern.recommendations.contract import Content
+from discern.recommendations.library import Library
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+folder = Path(sys.argv[1])
+library = Library(folder)
+size = (folder / "contents.jsonl").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 300, resource.RLIM_INFINITY))
+for _ in range(2):
+    try:
+        library.put_contents([Content(f"lost{i}", text="words") for i in range(50)])
+    except OSError:
+        print("full")
+print([content.id for content in library.contents()])
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(library.put_contents([Content("b"), Content("a")]))
+"""
+
+
+def test_a_disk_that_is_full_keeps_none_of_a_put_and_all_that_was_there(tmp_path: Path) -> None:
+    Library(tmp_path).put_contents([Content("a")])
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["full", "full", "['a']", "(1, 1)"]
+    assert [content.id for content in Library(tmp_path).contents()] == ["a", "b"]
 
 
 def test_a_put_costs_what_is_put_and_not_what_is_there(tmp_path: Path) -> None:

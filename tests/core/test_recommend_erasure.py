@@ -95,7 +95,6 @@ def test_a_mark_holds_neither_the_id_nor_a_digest_of_it(tmp_path: Path) -> None:
     log.erase("ann")
     log.close()
     with closing(sqlite3.connect(tmp_path / "events.sqlite")) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         (row,) = connection.execute("SELECT * FROM events WHERE kind = 'erased'")
     assert "" in row
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -105,6 +104,37 @@ def test_a_mark_holds_neither_the_id_nor_a_digest_of_it(tmp_path: Path) -> None:
         assert digest.digest() not in written
     assert b"ann" not in written
     assert b"bob" in written
+
+
+def test_no_file_holds_an_erased_id_while_servers_have_the_log_open(tmp_path: Path) -> None:
+    log, server = (EventLog(tmp_path / "events.sqlite") for _ in range(2))
+    log.append([_like("ann", "c1"), _like("bob", "c1")])
+    server.read()
+    log.erase("ann")
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"ann" not in written
+    assert b"bob" in written
+
+
+def test_what_an_erasure_left_in_the_journal_for_a_reader_goes_with_the_next_fit(
+    tmp_path: Path,
+) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    log.append([_like("ann", "c1"), _like("bob", "c1")])
+    with closing(sqlite3.connect(tmp_path / "events.sqlite")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM events").fetchall()
+        assert log.erase("ann") == 1
+    log.drop_marks(log.last_number())
+    assert b"ann" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_erasing_somebody_who_did_nothing_gives_servers_nothing_to_do(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    log.append([_like("bob", "c1")])
+    assert log.erase("ann") == 0
+    assert log.erase("ann") == 0
+    assert log.last_number() == 1
 
 
 def test_a_mark_of_an_older_version_loses_its_digest_and_still_makes_servers_forget(

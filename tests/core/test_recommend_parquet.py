@@ -142,3 +142,58 @@ def test_columns_that_nobody_reads_cost_nothing_and_none_but_those_is_refused(
     assert set(row) == {"content_id", "tags"}
     with pytest.raises(InvalidInput, match="none of the columns"):
         list(read_parquet(_file(more=["x"]), name="it", columns=COLUMNS))
+
+
+def _one_row_of(count: int, tag: str) -> Any:
+    """A list column with one row, of so many times the same tag."""
+    return pyarrow.ListArray.from_arrays([0, count], _repeated(tag, count))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_one_row_that_names_a_long_tag_many_times_is_refused_before_it_is_unpacked(
+    kept: bool,
+) -> None:
+    file = io.BytesIO()
+    table = pyarrow.table({"content_id": ["a"], "tags": _one_row_of(100_000, "x" * 2**20)})
+    parquet.write_table(table, file, compression="zstd", store_schema=kept)
+    assert file.tell() < 2**20
+    usual = pyarrow.default_memory_pool()
+    counted = pyarrow.proxy_memory_pool(usual)
+    pyarrow.set_memory_pool(counted)
+    try:
+        with pytest.raises(TooLarge, match="part of 500 rows"):
+            list(read_parquet(file, name="it", columns=COLUMNS))
+    finally:
+        pyarrow.set_memory_pool(usual)
+    assert counted.max_memory() < 3 * MAX_BYTES_AT_ONCE
+
+
+def test_a_row_of_tags_with_a_long_common_beginning_is_refused_before_it_is_unpacked() -> None:
+    file = io.BytesIO()
+    tags = pyarrow.array([["x" * 2**20 + str(i) for i in range(300)]])
+    table = pyarrow.table({"content_id": ["a"], "tags": tags})
+    encoding = {"tags.list.element": "DELTA_BYTE_ARRAY"}
+    parquet.write_table(table, file, use_dictionary=False, column_encoding=encoding)
+    with pytest.raises(TooLarge, match="a row group holds"):
+        list(read_parquet(file, name="it", columns=COLUMNS))
+
+
+def test_tags_are_read_alike_however_a_file_holds_them() -> None:
+    tags = [["night", "sky"], [], None, ["night"]] * 300
+    names = [str(i) for i in range(len(tags))]
+    for chosen in ({}, {"store_schema": False}, {"use_dictionary": False}):
+        file = io.BytesIO()
+        parquet.write_table(pyarrow.table({"id": names, "tags": tags}), file, **chosen)
+        rows = read_parquet(file, name="it", columns=COLUMNS)
+        assert [row["tags"] for row in rows] == tags
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    table = pyarrow.Table.from_arrays(
+        [pyarrow.array(["a"]), pyarrow.array(["x"]), pyarrow.array(["y"])],
+        names=["id", "text", "text"],
+    )
+    file = io.BytesIO()
+    parquet.write_table(table, file)
+    with pytest.raises(InvalidInput, match="twice"):
+        list(read_parquet(file, name="it", columns=COLUMNS))

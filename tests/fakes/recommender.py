@@ -35,7 +35,7 @@ class ShelfEngine:
             raise ModelNotFound(f"There is no model '{model}'.", field="model")
         shelf = self.shelf if model is None else self.models[model]
         seen = {event.content for event in request.history}.union(request.seen)
-        liked = next((event.content for event in request.history if event.liked), None)
+        liked = next((e.content for e in reversed(request.history) if e.liked), None)
         reason = Reason("because", content=liked) if liked else Reason("popular")
         kept = [name for name in shelf if name not in seen][: request.n]
         items = [Recommendation(name, 1.0 / (i + 1), reason) for i, name in enumerate(kept)]

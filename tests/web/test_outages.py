@@ -113,3 +113,14 @@ def test_a_database_that_stays_away_is_given_up_in_time() -> None:
 
     with pytest.raises(InterfaceError):
         wait_out(ask, limit_s=0.3)
+
+
+def test_a_connection_that_the_driver_calls_closed_is_waited_out_like_any_other() -> None:
+    answers = iter([InterfaceError("connection already closed"), None])
+
+    def act() -> str:
+        if (error := next(answers)) is not None:
+            raise error
+        return "stored"
+
+    assert wait_out(act, limit_s=20.0) == "stored"

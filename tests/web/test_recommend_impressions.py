@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -96,3 +97,33 @@ def test_a_worker_lets_go_of_them_and_several_at_once_count_none_twice(
     assert list(Impression.objects.values_list("pk", flat=True)) == [kept.pk]
     assert arm_totals.counts_by_arm(experiment="trial") == {"one": (61, 60, 0)}
     assert ArmTotal.objects.count() == 1
+
+
+def test_one_that_an_erasure_holds_keeps_nobody_from_the_others() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time, for whom others wait")
+    held, *_ = [_show(days=DAYS + 9 - i, experiment="trial", arm="one") for i in range(5)]
+    holds, end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                Impression.objects.select_for_update().get(pk=held.pk)
+                holds.set()
+                assert end.wait(20)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(hold)
+        assert holds.wait(20)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        try:
+            assert arm_totals.purge() == {"old impressions": 4}
+        finally:
+            end.set()
+            connection.close()
+        holding.result()
+    assert arm_totals.purge() == {"old impressions": 1}
+    assert lists.compare_arms(experiment="trial")[0]["impressions"] == 5

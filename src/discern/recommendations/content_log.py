@@ -16,13 +16,13 @@ import secrets
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
 from discern.errors import InvalidInput
-from discern.recommendations.contract import Content
+from discern.recommendations.contract import Content, check_id
 from discern.recommendations.files import parse_content
 
 CONTENTS_NAME: Final = "contents.jsonl"
@@ -35,6 +35,7 @@ SLACK_BYTES: Final = 4 * 2**20
 _HEAD: Final = re.compile(rb'\{"format": 2, "file": "[0-9a-f]+"\}\n')
 _END: Final = re.compile(rb'\{"end": (\d+), "base": (\d+)\}\n')
 _LONGEST_END: Final = 80
+_STAGED: Final = ".contents-"
 
 _log = logging.getLogger(__name__)
 
@@ -66,15 +67,16 @@ class ContentLog:
     def add(self, contents: Sequence[Content], *, anew: bool = False) -> None:
         """Adds contents or replaces those with the same id, all or none; they are on the disk when
         this returns. One without a time keeps the time it had. ``anew`` leaves nothing on the disk
-        of what was replaced before.
+        of what was replaced before, and of a damaged file all that can still be read.
 
         Raises:
-            InvalidInput: a text holds half a character.
+            InvalidInput: a text holds half a character, or the file must be written anew and is
+                damaged.
             TimeoutError: another process kept the folder locked.
         """
         with self._alone():
             if anew:
-                self._write_anew(contents)
+                self._write_anew(contents, mending=True)
             else:
                 self._add(contents)
 
@@ -118,17 +120,19 @@ class ContentLog:
         found = _END.fullmatch(last[0]) if last else None
         return int(found[2]) if found else None
 
-    def _write_anew(self, contents: Sequence[Content]) -> None:
+    def _write_anew(self, contents: Sequence[Content], *, mending: bool = False) -> None:
+        for forgotten in self._folder.glob(f"{_STAGED}*"):  # of a process that was killed
+            forgotten.unlink(missing_ok=True)
         merged: dict[str, Content] = {}
         if self._path.is_file():
             left: list[int] = []
             with self._path.open("rb") as stream:
-                merged = _merged(_puts(stream, left))
+                merged = _merged(_puts(stream, left, mending=mending))
             if cut := sum(left):
                 self.dropped += cut
-                _log.warning("%d contents of a put that was cut off are left out", cut)
+                _log.warning("%d contents that were cut off or damaged are left out", cut)
         _merge(merged, contents)
-        handle, name = tempfile.mkstemp(prefix=".contents-", dir=self._folder)
+        handle, name = tempfile.mkstemp(prefix=_STAGED, dir=self._folder)
         staged = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
@@ -139,6 +143,7 @@ class ContentLog:
                 stream.flush()
                 os.fsync(stream.fileno())
             staged.replace(self._path)
+            _sync_folder(self._folder)
         finally:
             staged.unlink(missing_ok=True)
 
@@ -148,10 +153,12 @@ class ContentLog:
             return
         with self._path.open("rb") as stream:
             head, (known, offset) = stream.readline(), self._counted
-            if head != known or not _HEAD.fullmatch(head):
+            # A file that is put back from a copy may end before what was counted.
+            back = offset > os.fstat(stream.fileno()).st_size
+            if head != known or back or not _HEAD.fullmatch(head):
                 offset, self._ids = 0, set()
             for rows, end in _puts(stream, offset=offset):
-                self._ids.update(str(row["id"]) for row in rows)
+                self._ids.update(str(row.get("id")) for row in rows)
                 offset = end
         self._counted = (head, offset)
 
@@ -165,6 +172,19 @@ class ContentLog:
             except sqlite3.OperationalError as error:
                 raise TimeoutError(f"Another process kept {path.name} locked.") from error
             yield
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names of a folder's files outlast a power cut, where the system can."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        with suppress(OSError):
+            os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _lines(contents: Iterable[Content]) -> bytes:
@@ -182,14 +202,19 @@ def _end(count: int, base: int) -> bytes:
 
 
 def _puts(
-    stream: IO[bytes], left: list[int] | None = None, *, offset: int = 0
+    stream: IO[bytes],
+    left: list[int] | None = None,
+    *,
+    offset: int = 0,
+    mending: bool = False,
 ) -> Iterator[tuple[list[dict[str, Any]], int]]:
     """The rows of each put that came to its end, and the place after it. How many whole or half
-    lines are left behind the last one is added to ``left``."""
+    lines are left behind the last one is added to ``left``, and with ``mending`` how many of the
+    others cannot be read."""
     stream.seek(offset)
     rows: list[dict[str, Any]] = []
     ended = offset > 0  # older versions wrote no ends
-    half = 0
+    half = unreadable = 0
     for number, line in enumerate(stream):
         offset += len(line)
         if not line.endswith(b"\n"):
@@ -197,27 +222,32 @@ def _puts(
         elif number == 0 and not ended and _HEAD.fullmatch(line):
             ended = True
         elif end := _END.fullmatch(line):
-            if int(end[1]) != len(rows):
+            if int(end[1]) != len(rows) and not mending:
                 raise InvalidInput(f"'{CONTENTS_NAME}' is damaged.", field=CONTENTS_NAME)
             yield rows, offset
             rows = []
         elif line.strip():
-            rows.append(_row(line))
+            row = _row(line, mending=mending)
+            rows.extend([row] if row is not None else [])
+            unreadable += row is None
     if rows and not ended:
         yield rows, offset
         rows = []
     if left is not None:
-        left.append(len(rows) + half)
+        left.append(len(rows) + half + unreadable)
 
 
-def _row(line: bytes) -> dict[str, Any]:
+def _row(line: bytes, *, mending: bool) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
-        row = None
-    if not isinstance(row, dict):
-        raise InvalidInput(f"'{CONTENTS_NAME}' is damaged.", field=CONTENTS_NAME)
-    return row
+        if isinstance(row, dict):
+            check_id(row.get("id"), field="id")
+            return row
+    except (ValueError, RecursionError, InvalidInput):
+        pass
+    if mending:
+        return None
+    raise InvalidInput(f"'{CONTENTS_NAME}' is damaged.", field=CONTENTS_NAME)
 
 
 def _merged(puts: Iterable[tuple[list[dict[str, Any]], int]]) -> dict[str, Content]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 import threading
 import time
@@ -28,11 +29,15 @@ from discern.recommendations.contract import Interaction, check_id, no_later_tha
 MAX_EVENTS_A_CALL: Final = 10_000
 LATE_SECONDS: Final = 3600.0
 BUSY_MS: Final = 10_000
+JOURNAL_MS: Final = 1_000
+"""How long an erasure waits for others to let go of the journal."""
 
 MARK_SECONDS: Final = 7 * 86_400.0
 """How long the mark of an erasure stays at least: until then every live server has read it."""
 
 _VERSION: Final = 1
+
+_log = logging.getLogger(__name__)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (
@@ -105,6 +110,7 @@ class EventLog:
             connection.executescript(_SCHEMA)
             if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                 connection.executescript(_UPGRADE)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def append(
         self, interactions: Iterable[Interaction], *, keys: Iterable[str] | None = None
@@ -158,7 +164,8 @@ class EventLog:
 
     def erase(self, person: str) -> int:
         """Deletes a person's events, leaves the mark that tells other processes, and returns how
-        many there were."""
+        many there were. Where there are none, nothing is written: nobody has counted any, and a
+        mark that names no contents makes every server look for everyone."""
         with self._connection() as connection:
             # Begun before the reading, so that no other process adds an event in between.
             connection.execute("BEGIN IMMEDIATE")
@@ -166,11 +173,14 @@ class EventLog:
                 "SELECT DISTINCT content FROM events WHERE person = ? ORDER BY content", (person,)
             ).fetchall()
             gone = connection.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
+            if not gone:
+                return 0
             connection.execute(
                 "INSERT INTO events (key, kind, person, content, liked, disliked, view_time, at)"
                 " VALUES (NULL, 'erased', '', ?, 0, 0, 0, ?)",
                 (json.dumps([content for (content,) in met]), time.time()),
             )
+        self._empty_journal()
         return gone
 
     def drop_marks(self, until: int, *, now: float | None = None) -> int:
@@ -178,10 +188,12 @@ class EventLog:
         for when the model that answers learned from the log after them. Returns how many."""
         before = (time.time() if now is None else now) - MARK_SECONDS
         with self._connection() as connection:
-            return connection.execute(
+            gone = connection.execute(
                 "DELETE FROM events WHERE kind = 'erased' AND number <= ? AND at < ?",
                 (until, before),
             ).rowcount
+        self._empty_journal()  # an erasure may have found somebody reading
+        return gone
 
     def knows(self, person: str, before: int) -> bool:
         """Whether anything with a smaller number than ``before`` is of that person."""
@@ -228,6 +240,19 @@ class EventLog:
         """The number of the newest event, 0 for an empty log."""
         row = self._connection().execute("SELECT MAX(number) FROM events").fetchone()
         return int(row[0] or 0)
+
+    def _empty_journal(self) -> None:
+        """Leaves nothing of deleted rows in the file beside the log, which keeps each page as it
+        was written until a later one takes its place."""
+        connection = self._connection()
+        connection.execute(f"PRAGMA busy_timeout = {JOURNAL_MS}")
+        try:
+            # Busy or not, the rows are gone: whoever reads for so long only puts this off.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            _log.warning("the log's journal could not be emptied yet", exc_info=True)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     def close(self) -> None:
         """Closes this thread's connection; other threads close theirs."""

@@ -45,7 +45,7 @@ class Library:
 
     def add_contents(self, contents: Iterable[Content], *, anew: bool = False) -> None:
         """As :meth:`put_contents`, without the counting, which keeps every id in memory. ``anew``
-        leaves nothing on the disk of what was replaced before."""
+        leaves nothing on the disk of what was replaced before, and mends a damaged file."""
         self._contents.add(check_contents(list(contents)), anew=anew)
 
     @property

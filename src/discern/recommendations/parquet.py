@@ -24,6 +24,11 @@ MAX_GROUP_VALUES: Final = 2**24
 BYTES_A_VALUE: Final = 64
 """What Python needs for a value besides what it says."""
 
+DELTA: Final = "DELTA_BYTE_ARRAY"
+"""The encoding that names what a value has in common with the one before by its length alone."""
+
+DICTIONARY_PAGE: Final = 2
+
 NEXT_NUMBER: Final = b"\x15"
 """Thrift's mark of a 32-bit number in the field after the one before."""
 
@@ -66,11 +71,21 @@ def _rows(
     import pyarrow.parquet
 
     with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
-        file = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
-        wanted = [field for field in file.schema_arrow.names if field in columns]
+        metadata = pyarrow.parquet.read_metadata(stream)
+        wanted = [field for field in metadata.schema.to_arrow_schema().names if field in columns]
         if not wanted:
             raise InvalidInput(f"'{name}' has none of the columns that are read.", field="file")
-        longest = _check_groups(file.metadata, stream, wanted, name)
+        if len(set(wanted)) < len(wanted):
+            raise InvalidInput(f"'{name}' has a column twice.", field="file")
+        repeated = _repeated_texts(metadata, wanted)
+        longest = _check_groups(metadata, stream, wanted, repeated, name)
+        file = pyarrow.parquet.ParquetFile(
+            stream,
+            metadata=metadata,
+            pre_buffer=False,
+            # One row may hold millions of values, so they stay unpacked until they are measured.
+            read_dictionary=repeated,
+        )
         rows_at_once = max(1, min(ROWS_AT_ONCE, MAX_BYTES_AT_ONCE // max(longest, 1)))
         rows = size = 0
         for batch in file.iter_batches(batch_size=rows_at_once, columns=wanted, use_threads=False):
@@ -84,7 +99,13 @@ def _rows(
             yield from _in_microseconds(batch).to_pylist()
 
 
-def _check_groups(metadata: Any, stream: IO[bytes], wanted: Collection[str], name: str) -> int:
+def _check_groups(
+    metadata: Any,
+    stream: IO[bytes],
+    wanted: Collection[str],
+    repeated: Collection[str],
+    name: str,
+) -> int:
     """Raises for a row group over its limits. Returns how long the longest value may be that the
     file holds once and many rows repeat: the others take at least their length in their group."""
     longest = 0
@@ -97,18 +118,39 @@ def _check_groups(metadata: Any, stream: IO[bytes], wanted: Collection[str], nam
         values = max((chunk.num_values for chunk in chunks), default=0)
         if values > MAX_GROUP_VALUES:
             raise _too_large(name, "a row group", values, "values", MAX_GROUP_VALUES)
-        longest = max(longest, *(_longest(chunk, stream) for chunk in chunks))
+        for chunk in chunks:
+            longest = max(longest, _longest(chunk, stream))
+            if chunk.path_in_schema in repeated and DELTA in chunk.encodings:
+                most = chunk.total_uncompressed_size * chunk.num_values
+                if most > MAX_GROUP_BYTES:
+                    raise _too_large(name, "a row group", most, "bytes", MAX_GROUP_BYTES)
     return longest
 
 
+def _repeated_texts(metadata: Any, wanted: Collection[str]) -> list[str]:
+    """The paths of texts of which a row may hold many, as tags."""
+    leaves = map(metadata.schema.column, range(metadata.num_columns))
+    return [
+        leaf.path
+        for leaf in leaves
+        if leaf.max_repetition_level
+        and leaf.physical_type == "BYTE_ARRAY"
+        and leaf.path.split(".")[0] in wanted
+    ]
+
+
 def _longest(chunk: Any, stream: IO[bytes]) -> int:
-    if "DELTA_BYTE_ARRAY" in chunk.encodings:
+    if DELTA in chunk.encodings:
         return int(chunk.total_uncompressed_size)
-    if not chunk.has_dictionary_page or chunk.dictionary_page_offset is None:
-        return 0
-    stream.seek(chunk.dictionary_page_offset)
+    # Not every writer tells where the dictionary is; it comes first wherever there is one.
+    start = int(chunk.data_page_offset)
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+        start = min(start, int(chunk.dictionary_page_offset))
+    stream.seek(start)
     told = _whole_numbers(stream.read(32))
-    return told[1] if len(told) > 1 else int(chunk.total_uncompressed_size)
+    if len(told) < 2:
+        return int(chunk.total_uncompressed_size)
+    return told[1] if told[0] == DICTIONARY_PAGE else 0
 
 
 def _whole_numbers(header: bytes) -> list[int]:
@@ -141,10 +183,18 @@ def _too_large(name: str, what: str, size: int, unit: str, limit: int) -> TooLar
 def _unpacked(column: Any) -> int:
     """About how many bytes the column is as Python objects."""
     import pyarrow
+    import pyarrow.compute
 
     kind = column.type
     if pyarrow.types.is_dictionary(kind):
-        return _unpacked(column.dictionary_decode())
+        said = pyarrow.types.is_string(kind.value_type) or pyarrow.types.is_binary(kind.value_type)
+        if not said:
+            return _unpacked(column.dictionary_decode())
+        lengths = pyarrow.compute.binary_length(column.dictionary).cast(pyarrow.int64())
+        told = pyarrow.compute.sum(lengths.take(column.indices)).as_py()
+        return BYTES_A_VALUE * len(column) + int(told or 0)
+    if pyarrow.types.is_map(kind):
+        return BYTES_A_VALUE * len(column) + _unpacked(column.keys) + _unpacked(column.items)
     if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
         return BYTES_A_VALUE * len(column) + _unpacked(column.flatten())
     if pyarrow.types.is_struct(kind):

@@ -40,14 +40,15 @@ def wait_out(act: Callable[[], ResultT], *, limit_s: float) -> ResultT:
     may have been committed although the answer was lost.
 
     Raises:
-        DatabaseError: it was away for ``limit_s`` seconds, or it refused for another reason.
+        DatabaseError, InterfaceError: it was away for ``limit_s`` seconds, or it refused for
+            another reason.
     """
     end = time.monotonic() + limit_s
     tries = 0
     while True:
         try:
             return act()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             tries += 1
             pause = backoff_s(tries, first=0.1, most=2.0)
             if not is_away(error) or time.monotonic() + pause > end:

@@ -21,7 +21,7 @@ Counts = tuple[int, int, int]
 
 _OLD: Final = (
     "DELETE FROM recommend_impression WHERE id IN (SELECT id FROM recommend_impression "
-    "WHERE created_at < %s ORDER BY created_at LIMIT %s) "
+    "WHERE created_at < %s ORDER BY created_at LIMIT %s{}) "
     "RETURNING experiment, arm, clicked_at, liked_at"
 )
 
@@ -60,7 +60,11 @@ def _purge_some(before: datetime) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             moment = Impression._meta.get_field("created_at").get_db_prep_value(before, connection)
-            cursor.execute(_OLD, [moment, AT_ONCE])
+            # Whoever else has one locked deletes it, or notes something for the next round: to wait
+            # for each other, in other orders, could leave both waiting.
+            skip = connection.features.has_select_for_update_skip_locked
+            skipped = " FOR UPDATE SKIP LOCKED" if skip else ""
+            cursor.execute(_OLD.format(skipped), [moment, AT_ONCE])
             rows = cursor.fetchall()
         for experiment, arm, clicked, liked in rows:
             place = (experiment, arm)

@@ -66,9 +66,9 @@ def made_ahead(request: RecommendationRequest, person: Person | None) -> Recomme
 def _fond_of(request: RecommendationRequest) -> set[str]:
     """What in the history may be given as a reason: read or liked, and not disliked since."""
     verdicts: dict[str, bool] = {}
-    for event in request.history:
+    for event in request.history:  # the newest last
         if event.liked or event.disliked:
-            verdicts.setdefault(event.content, not event.disliked)
+            verdicts[event.content] = not event.disliked
     return {event.content for event in request.history if verdicts.get(event.content, True)}
 
 

@@ -108,7 +108,8 @@ def _row(
 
 
 def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
-    """The person's newest interactions, enough for a list."""
+    """The person's newest interactions, enough for a list, the newest last: of the same moment
+    that decides which one that is."""
     if person is None:
         return ()
     with connection.cursor() as cursor:
@@ -117,7 +118,7 @@ def history_of(*, person: Person | None) -> tuple[contract.Interaction, ...]:
     name = person.external_id
     return tuple(
         contract.Interaction(name, content, bool(liked), bool(disliked), view_time, _seconds(at))
-        for content, liked, disliked, view_time, at in rows
+        for content, liked, disliked, view_time, at in reversed(rows)
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.utils import timezone
 
 from discern.errors import DeadlineExceeded, ModelNotFound, Unavailable
@@ -175,8 +177,10 @@ def _shown(
             model_name=found.model_name,
             model_version=found.model_version,
         )
-        note_impression(row)
-        impression = row.pk
+        # Whoever is erased while their list is made has it, and nothing is kept of it.
+        with suppress(IntegrityError):
+            note_impression(row)
+            impression = row.pk
     return Shown(lines, source, found.model_name, found.model_version, arm, impression)
 
 

@@ -6,12 +6,15 @@ import logging
 import sqlite3
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
+
+from django.db import transaction
 
 from discern.recommendations import contract
 from discern.recommendations.library import Library
 from discern.web.environment import load_environment
 from discern.web.recommendations.batches import MAX_BATCH
-from discern.web.recommendations.models import Content, UserInteraction
+from discern.web.recommendations.models import Content, Person, UserInteraction
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +42,39 @@ def tell_contents(contents: list[contract.Content]) -> None:
 def tell_interactions(events: dict[str, contract.Interaction]) -> None:
     """As :func:`tell_contents`; ``events`` by their keys."""
     try:
-        library().events.append(events.values(), keys=events.keys())
+        _append(events)
     except sqlite3.Error:
         # The database is the truth; the nightly mirror_everything brings these along.
         _log.exception("interactions are stored, but model servers do not see them yet")
+
+
+def _append(events: dict[str, contract.Interaction]) -> None:
+    """Adds stored events to the log. It is told after they were stored, when their person may have
+    been erased, or the verdict taken back: what is no longer stored then does not stay there."""
+    log = library().events
+    if not log.append(events.values(), keys=events.keys()).accepted:
+        return
+    with transaction.atomic():
+        # Also waits for an erasure that has the log behind it and its commit still before it. On
+        # SQLite, beginning to write waits.
+        rows = UserInteraction.objects.select_for_update().filter(key__in=events).order_by("pk")
+        stored = {key: liked or disliked for key, liked, disliked in rows.values_list(*_VERDICT)}
+    lost = {
+        (event.person, event.content)
+        for key, event in events.items()
+        if not stored.get(key, False) and (key not in stored or event.liked or event.disliked)
+    }
+    if not lost:
+        return
+    people = {person for person, _ in lost}
+    there = Person.objects.filter(external_id__in=people).values_list("external_id", flat=True)
+    for person in people.difference(there):
+        log.erase(person)
+    for pair in lost:
+        log.withdraw(*pair)
+
+
+_VERDICT: Final = ("key", "liked", "disliked")
 
 
 def mirror_everything() -> tuple[int, int]:
@@ -58,9 +90,9 @@ def mirror_everything() -> tuple[int, int]:
         part[row.key] = interaction_of(row)
         count += 1
         if len(part) == MAX_BATCH:
-            library().events.append(part.values(), keys=part.keys())
+            _append(part)
             part = {}
-    library().events.append(part.values(), keys=part.keys())
+    _append(part)
     return len(contents), count
 
 

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import Error as DatabaseFailure
+from django.db import IntegrityError, connection, transaction
 
 from discern.web.jobs.outages import wait_out
 from discern.web.uploads import storing
@@ -60,7 +61,7 @@ class Doubts:
         try:
             if not wait_out(lambda: is_stored(row), limit_s=WAIT_S):
                 storing.remove([row.original])
-        except (DatabaseError, OSError):
+        except (DatabaseFailure, OSError):
             log.warning("%s may be of no upload; cleaning will tell.", row.original, exc_info=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterable
 from typing import IO, Any, Final, cast
 
@@ -20,21 +21,23 @@ FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class DurableFileSystemStorage(FileSystemStorage):
     """A folder whose files are on the disk, and not only in its cache, when ``save`` returns, and
     under the name that was asked for: two workers that were given one picture, the first being
-    thought dead, would otherwise leave a file under a name that nobody knows."""
+    thought dead, would otherwise leave a file under a name that nobody knows. A file takes another
+    one's place as a whole: that first worker may be stopped, or find the disk full, halfway."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options, allow_overwrite=True)  # type: ignore[misc]
 
     def _save(self, name: str, content: Any) -> str:
-        saved = cast(str, super()._save(name, content))  # type: ignore[misc]
-        path = self.path(saved)
+        draft = f"{name}.{secrets.token_hex(4)}"
         try:
+            path = self.path(cast(str, super()._save(draft, content)))  # type: ignore[misc]
             _sync(path)
-            _sync(os.path.dirname(path))  # noqa: PTH120 - a path of Django's, which is a str
-        except OSError:
-            self.delete(saved)
+            os.replace(path, self.path(name))  # noqa: PTH105 - a path of Django's, which is a str
+        except BaseException:
+            self.delete(draft)
             raise
-        return saved
+        _sync(os.path.dirname(path))  # noqa: PTH120 - likewise
+        return name
 
 
 def _sync(path: str) -> None:
@@ -54,15 +57,13 @@ def write(name: str, data: bytes) -> str:
     """Stores ``data`` under ``name``, replacing what is there, and returns the name.
 
     Raises:
-        StorageFull: no room is left; nothing of the file stays.
+        StorageFull: no room is left; nothing of the file stays, and what was there does.
     """
     place = storage()
     try:
         return place.save(name, ContentFile(data))
     except OSError as error:
         if error.errno in FULL:
-            with contextlib.suppress(OSError):
-                place.delete(name)
             raise StorageFull(
                 "There is no room left to store files. Nothing of this request was kept.",
                 retry_after_s=60,

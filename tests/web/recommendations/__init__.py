@@ -1,0 +1,1 @@
+"""What the site does for recommendations, over the API and on its own."""

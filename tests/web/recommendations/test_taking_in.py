@@ -1,0 +1,164 @@
+"""Contents and files of them, a library and a model of the host application's own."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from discern.recommendations.contract import Content as CoreContent
+from discern.recommendations.contract import Interaction
+from discern.web.accounts.models import User
+from discern.web.jobs.outcome import run
+from discern.web.jobs.registry import kind_named
+from discern.web.jobs.services import claim
+from discern.web.recommendations import adapter, bulk, importing, mirrors
+from discern.web.recommendations.contents import content_named
+from discern.web.recommendations.interactions import history_of
+from discern.web.recommendations.mirrors import mirror_everything
+from discern.web.recommendations.models import (
+    Content,
+    ImportJob,
+    Person,
+)
+from tests.web.recommendations.asking import API, MOMENT, post
+
+
+def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: None) -> None:
+    body = {"content_id": "text-0", "title": "Anew", "tags": ["a", "a", "b"], "available": False}
+    taken = post(api, "contents", contents=[body, {"content_id": "more"}]).json()
+    assert (taken["added"], taken["replaced"]) == (1, 1)
+    read = api.get(f"{API}/contents/text-0").json()
+    assert (read["title"], read["tags"], read["available"]) == ("Anew", ["a", "b"], False)
+    assert api.get(f"{API}/contents?category=sea&page_size=200").json()["results"]
+    assert api.delete(f"{API}/contents/text-0").status_code == 204
+    assert api.get(f"{API}/contents/text-0").status_code == 404
+    kept = {content.id: content for content in mirrors.library().contents()}
+    assert not kept["text-0"].available
+
+
+def test_contents_put_again_without_a_time_keep_theirs(api: Client, contents: None) -> None:
+    before = {row.external_id: row.created_at for row in Content.objects.all()}
+    old = "2001-02-03T04:05:06Z"
+    post(api, "contents", contents=[{"content_id": "text-1", "created_at": old}])
+    again = [{"content_id": "text-0", "title": "Anew"}, {"content_id": "text-1", "title": "Anew"}]
+    assert post(api, "contents", contents=[*again, {"content_id": "new"}]).json()["replaced"] == 2
+    after = {row.external_id: row for row in Content.objects.all()}
+    assert after["text-0"].created_at == before["text-0"]
+    assert after["text-1"].created_at == datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    assert {after[name].title for name in ("text-0", "text-1")} == {"Anew"}
+    assert after["new"].created_at > max(before.values())
+    kept = {row.id: row for row in mirrors.library().contents()}
+    assert kept["text-1"].created_at == after["text-1"].created_at.timestamp()
+
+
+def test_a_parquet_file_is_taken_in_and_one_that_only_begins_like_one_is_refused(
+    api: Client, contents: None
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [
+        {"user_id": i, "content_id": f"text-{i % 12}", "created_at": MOMENT} for i in range(600)
+    ]
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    upload = SimpleUploadedFile("i.parquet", file.getvalue())
+    made = api.post(f"{API}/imports", {"kind": "interactions", "file": upload})
+    assert made.status_code == 202, made.content
+    held = claim(kind_named("import"), ImportJob.objects.get().pk, owner="test")
+    assert held is not None
+    run(held, stopping=_never())
+    job = api.get(f"{API}/imports/{made.json()['id']}").json()
+    assert (job["state"], job["counts"]) == ("done", {"added": 600, "late": 600})
+    seven = history_of(person=Person.objects.get(external_id="7"))
+    assert (seven[0].content, seven[0].liked, seven[0].at) == ("text-7", True, MOMENT.timestamp())
+    broken = SimpleUploadedFile("i.parquet", b"PAR1 and no more")
+    refused = api.post(f"{API}/imports", {"kind": "interactions", "file": broken})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_input")
+
+
+def test_a_library_older_than_the_site_is_taken_in_without_what_was_deleted(
+    transactional_db: None,
+) -> None:
+    library = mirrors.library()
+    library.put_contents([CoreContent("a", title="A"), CoreContent("gone", available=False)])
+    events = [Interaction("anna", name, liked=True, at=5.0) for name in ("a", "gone", "unknown")]
+    library.put_interactions(events)
+    number = library.events.last_number()
+    for added in (1, 0):
+        contents, interactions = bulk.take_library()
+        assert (contents.added, interactions.added, interactions.unknown) == (added, added, 2)
+    assert [row.external_id for row in Content.objects.all()] == ["a"]
+    assert library.events.last_number() == number
+    mirror_everything()
+    assert library.events.last_number() == number  # under the same keys: nothing counts twice
+
+
+def test_a_file_is_taken_in_row_by_row_and_twice_is_harmless(api: Client, contents: None) -> None:
+    rows = [f"p{i},text-{i % 12},1,2024-01-01T00:00:{i % 60:02}" for i in range(700)]
+    rows += ["p1,nowhere,1,", "p1,text-1,maybe,"]
+    file = "user_id,content_id,liked,created_at\n" + "\n".join(rows)
+    for expected in ({"added": 700}, {"duplicates": 700}):
+        upload = SimpleUploadedFile("i.csv", file.encode(), content_type="text/csv")
+        answer = api.post(f"{API}/imports", {"kind": "interactions", "file": upload})
+        assert answer.status_code == 202
+        kind = kind_named("import")
+        held = claim(kind, ImportJob.objects.latest("created_at").pk, owner="test")
+        assert held is not None
+        run(held, stopping=_never())
+        job = api.get(f"{API}/imports/{answer.json()['id']}").json()
+        assert job["state"] == "done", job
+        assert expected.items() <= job["counts"].items()
+        assert job["counts"]["unknown"] == job["counts"]["refused"] == 1
+        assert "liked" in job["problems"][0]
+
+
+def _never() -> Any:
+    import threading
+
+    return threading.Event()
+
+
+@pytest.mark.parametrize("state", ["failed", "dead"])
+def test_the_file_of_an_import_that_failed_is_let_go_and_no_other(
+    api: Client, contents: None, state: str
+) -> None:
+    def made() -> ImportJob:
+        upload = SimpleUploadedFile("i.csv", b"user_id,content_id\nanna,x\n")
+        answer = api.post(f"{API}/imports", {"kind": "interactions", "file": upload}).json()
+        return ImportJob.objects.get(pk=answer["id"])
+
+    ended, waiting = made(), made()
+    ImportJob.objects.filter(pk=ended.pk).update(state=state)
+    assert importing.drop_files() == {"files of failed imports": 1}
+    ended.refresh_from_db()
+    waiting.refresh_from_db()
+    assert bytes(ended.content) == b""
+    assert bytes(waiting.content) != b""
+    assert kind_named("import").tidy is importing.drop_files
+
+
+def test_another_accounts_import_is_not_found(
+    api: Client, other_api: Client, contents: None
+) -> None:
+    upload = SimpleUploadedFile("c.csv", b"content_id\nx\n")
+    made = api.post(f"{API}/imports", {"kind": "contents", "file": upload}).json()
+    assert other_api.get(f"{API}/imports/{made['id']}").status_code == 404
+
+
+def test_an_own_content_model_is_followed(transactional_db: None) -> None:
+    adapter.connect(User, lambda user: CoreContent(f"user-{user.pk}", title=user.username))
+    try:
+        user = User.objects.create_user("writer")
+        assert content_named(f"user-{user.pk}").title == "writer"
+        user.delete()
+        assert not Content.objects.exists()
+    finally:
+        from django.db.models.signals import post_delete, post_save
+
+        for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
+            signal.disconnect(sender=User, dispatch_uid=f"discern-accounts.User-{name}")
