@@ -88,6 +88,8 @@ def solve_one(block: Floats, ridge: Ridge) -> Floats:
 
 
 def _least(system: Floats, target: Floats) -> Floats:
+    if not len(target):
+        return np.empty(0, dtype=np.float32)
     _, solution, info = sposv(system, target, lower=1)
     if info != 0:
         # Only a ridge of nearly nothing on repeated columns can lose definiteness to rounding.
