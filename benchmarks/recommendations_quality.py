@@ -230,6 +230,8 @@ def markdown(result: dict[str, Any]) -> str:
             f"{draws_of(result['people'] // 10)} times for each of them. In 'one like' a single "
             "random like is all that is known.",
             table(head, rows),
+            f"Discern by the first draw alone: NDCG@100 "
+            f"{ways['Discern'].get('first_draw_ndcg@100', ways['Discern']['ndcg@100']):.4f}.",
             f"Settings: {settings}.",
             sentence(result["provenance"]),
         ]

@@ -52,6 +52,17 @@ def test_nobody_judged_was_learned_from(folds: list[Fold]) -> None:
         assert not learned & set(_whole(fold)[:, 1])
 
 
+def test_the_first_draw_is_what_a_single_one_would_have_been(
+    matrix: sp.csr_matrix, folds: list[Fold]
+) -> None:
+    for number, fold in enumerate(folds):
+        judged = split.keep_people(matrix, tenths(PEOPLE)[2 * number])
+        single = split.hold_out(judged, seed=split.SEED + number)
+        first = fold.first_draw()
+        assert np.array_equal(first.targets.toarray(), single.targets.toarray())
+        assert np.array_equal(first.history.toarray(), single.history.toarray())
+
+
 def test_the_folds_are_the_same_every_time(matrix: sp.csr_matrix, folds: list[Fold]) -> None:
     for fold, again in zip(folds, split.test_folds(matrix), strict=True):
         assert (fold.held_out.targets != again.held_out.targets).nnz == 0

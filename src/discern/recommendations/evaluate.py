@@ -30,7 +30,8 @@ Report = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Quality:
     """``figures`` are means over the folds: recall@10, 20, 50 and ndcg@10, 20, 100, and
-    ``one_like_ndcg@100`` where one random interaction is all that is known of a person.
+    ``one_like_ndcg@100`` where one random interaction is all that is known of a person. Where
+    people were drawn several times, ``first_draw_ndcg@100`` counts the first time only.
 
     ``fit_seconds`` is one fit with settings known, ``tune_seconds`` the search for them;
     ``model_bytes`` the size of the saved bundle.
@@ -141,6 +142,9 @@ def _evaluate(
         seconds.append(time.perf_counter() - started)
         size = max(size, saved_bytes(model))
         results.append(judge_model(model, fold.held_out))
+        if fold.draws > 1:
+            first = judge(Scorer(model), fold.first_draw())
+            results[-1]["first_draw_ndcg@100"] = first["ndcg@100"]
         if report is not None:
             report(f"fold {number}: ndcg@100 {results[-1]['ndcg@100']:.4f}")
     means = {name: float(np.mean([result[name] for result in results])) for name in results[0]}

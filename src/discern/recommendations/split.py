@@ -31,10 +31,18 @@ solved for it, judging one of them costs nothing, and what is chosen by few is c
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """People to learn from (CSR), and others to judge by."""
+    """People to learn from (CSR), and others to judge by, ``draws`` times each: first all of them
+    once, then all of them again."""
 
     train: sp.csr_matrix
     held_out: HeldOut
+    draws: int = 1
+
+    def first_draw(self) -> HeldOut:
+        """Each person once: the same as if they had been drawn no further time."""
+        held = self.held_out
+        part = slice(0, held.history.shape[0] // self.draws)
+        return HeldOut(held.history[part], held.targets[part], held.missing[part])
 
 
 def tenths(people: int) -> list[NDArray[np.int64]]:
@@ -58,6 +66,7 @@ def test_folds(interactions: sp.csr_matrix) -> Iterator[Fold]:
         yield Fold(
             keep_people(interactions, np.sort(train)),
             hold_out(keep_people(interactions, np.tile(judged, draws)), seed=SEED + fold),
+            draws,
         )
 
 
