@@ -8,17 +8,25 @@ from typing import Final
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
-    REGISTRY,
     CollectorRegistry,
     Counter,
     Gauge,
+    GCCollector,
     Histogram,
+    PlatformCollector,
+    ProcessCollector,
     generate_latest,
     multiprocess,
 )
 
 from discern.inference.contract import BatchRecord
 from discern.model_server.totals import Totals
+
+REGISTRY: Final = CollectorRegistry()
+"""Its own: the site has series of the same names, and a process may hold both."""
+
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=REGISTRY)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 OUTCOMES: Final = ("ok", "rejected", "expired", "cancelled", "failed")
@@ -30,36 +38,54 @@ PREDICTION: Final = Histogram(
     "Time from reading a request to its answer: tokenizing, waiting and running.",
     _MODEL,
     buckets=_SECONDS,
+    registry=REGISTRY,
 )
 REQUESTS: Final = Counter(
-    "discern_model_requests", "Requests by how they ended.", ("endpoint", "outcome")
+    "discern_model_requests",
+    "Requests by how they ended.",
+    ("endpoint", "outcome"),
+    registry=REGISTRY,
 )
 QUEUE_WAIT: Final = Histogram(
     "discern_queue_wait_seconds",
     "Time the longest waiting item of each batch had been queued.",
     _MODEL,
     buckets=_SECONDS,
+    registry=REGISTRY,
 )
 BATCH_SIZE: Final = Histogram(
-    "discern_batch_items", "Items in each batch.", _MODEL, buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+    "discern_batch_items",
+    "Items in each batch.",
+    _MODEL,
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+    registry=REGISTRY,
 )
 BATCH_SECONDS: Final = Histogram(
-    "discern_batch_seconds", "Time the runtime took for each batch.", _MODEL, buckets=_SECONDS
+    "discern_batch_seconds",
+    "Time the runtime took for each batch.",
+    _MODEL,
+    buckets=_SECONDS,
+    registry=REGISTRY,
 )
 TOKENIZE: Final = Histogram(
     "discern_tokenize_seconds",
     "Time from reading a request until its first text was queued, nearly all of it tokenizing.",
     _MODEL,
     buckets=(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25),
+    registry=REGISTRY,
 )
 IN_FLIGHT: Final = Gauge(
-    "discern_requests_in_flight", "Requests being answered now.", multiprocess_mode="livesum"
+    "discern_requests_in_flight",
+    "Requests being answered now.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
 )
 LOAD_SECONDS: Final = Gauge(
     "discern_model_load_seconds",
     "Time the model took to load and pass its canary.",
     _MODEL,
     multiprocess_mode="livemax",
+    registry=REGISTRY,
 )
 
 
