@@ -49,10 +49,11 @@ def neighbours_for(size: int) -> int:
     return int(min(max(affordable, floor), MOST_NEIGHBOURS, max(size - 1, 1)))
 
 
-def sized(settings: Settings, size: int) -> Settings:
-    """``settings`` for a catalogue of ``size`` contents: how many neighbours, and the dense
+def sized(settings: Settings, size: int, *, neighbours: int | None = None) -> Settings:
+    """``settings`` for a catalogue of ``size`` contents: how many neighbours (as many as it can
+    afford, where none are given), and the dense
     solution where they would be all the others and may be below 0. It is the same one then, found
     many times faster; with fewer neighbours than all, the local one ranks better on scarce data."""
-    neighbours = neighbours_for(size)
+    neighbours = neighbours or neighbours_for(size)
     everyone = neighbours >= size - 1
     return replace(settings, neighbours=neighbours, dense=everyone and settings.against >= 1)

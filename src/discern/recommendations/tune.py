@@ -22,7 +22,7 @@ from discern.recommendations.fit import gram_of, popularity_scale, ridges, typic
 from discern.recommendations.gram import Floats, Gram, Indices
 from discern.recommendations.metrics import HeldOut, hits_of, ndcg, top_columns
 from discern.recommendations.model import prior_share, short_share
-from discern.recommendations.settings import Settings, sized
+from discern.recommendations.settings import Settings, neighbours_for, sized
 from discern.recommendations.solve import solve_columns, to_rows
 from discern.recommendations.split import SEED, Fold, shorten
 
@@ -32,6 +32,11 @@ SEARCH_NEIGHBOURS: Final = 120
 
 JUDGED_PEOPLE: Final = 2_500
 AGAINST: Final = (1.0, 0.5, 0.0)
+CLIMBING: Final = 0.75
+"""The share of the time that may go by before what needs all the neighbours is compared."""
+
+FEWEST: Final = 32
+NO_WORSE: Final = 2e-4
 SHORT_LENGTHS: Final = (1, 3, 10)
 SHORT_DROPOUTS: Final = (0.95, 0.88, 0.98)
 PEOPLE_AT_ONCE: Final = 256
@@ -81,10 +86,11 @@ def tune(
     number of comparisons give the same settings.
     """
     size = fold.train.shape[1]
+    began = time.perf_counter()
     search = _Search(
         fold=_few_people(fold),
         features=features,
-        deadline=time.perf_counter() + seconds,
+        deadline=began + CLIMBING * seconds,
         report=report or (lambda _line: None),
         columns=_sample(fold.train),
         grace=seconds / 2,
@@ -94,9 +100,13 @@ def tune(
     begin = start or (alone if features is None else Settings())
     begin = replace(begin, neighbours=min(SEARCH_NEIGHBOURS, max(size - 1, 1)))
     best = _climb(search, _with_against(search, begin))
-    found = best[1] if search.out_of_time() else _with_against(search, best[1])
-    settings = _tune_short(search, found)
-    return sized(settings, size), best[0]
+    search.deadline = began + seconds
+    settings, neighbours = best[1], neighbours_for(size)
+    if not search.out_of_time():
+        settings = _with_against(search, settings)
+        neighbours = _fewest_neighbours(search, settings)
+    settings = _tune_short(search, settings)
+    return sized(settings, size, neighbours=neighbours), best[0]
 
 
 def _few_people(fold: Fold) -> Fold:
@@ -132,10 +142,27 @@ def _climb(search: _Search, begin: Settings) -> Scored:
 def _with_against(search: _Search, at: Settings) -> Settings:
     """``at`` with the share of weights below 0 that is best with as many neighbours as a fit has:
     with fewer, they seem to do more harm than they do."""
-    full = sized(at, search.fold.train.shape[1])
+    full = replace(at, neighbours=neighbours_for(search.fold.train.shape[1]))
     candidates = [replace(full, against=share) for share in AGAINST]
     best = max(_compare(search, full, candidates), key=_score)
     return replace(at, against=best[1].against)
+
+
+def _fewest_neighbours(search: _Search, at: Settings) -> int:
+    """How many neighbours a fit is to take: as many as the catalogue can afford, or half of them
+    as often as that ranks no worse, for a smaller model and quicker lists."""
+    count = neighbours_for(search.fold.train.shape[1])
+    [(most, _)] = _compare(search, *_only(replace(at, neighbours=count)))
+    while count // 2 >= FEWEST and not search.out_of_time():
+        [(fewer, _)] = _compare(search, *_only(replace(at, neighbours=count // 2)))
+        if fewer < most - NO_WORSE:
+            break
+        count //= 2
+    return count
+
+
+def _only(at: Settings) -> tuple[Settings, list[Settings]]:
+    return at, [at]
 
 
 def _score(scored: Scored) -> float:
@@ -190,7 +217,8 @@ def _compare(search: _Search, at: Settings, candidates: list[Settings]) -> list[
 
 def _told(settings: Settings) -> str:
     return (
-        f"ridge {settings.ridge:.3g}, dropout {settings.dropout:.2f}, "
+        f"neighbors {settings.neighbours}, ridge {settings.ridge:.3g}, "
+        f"dropout {settings.dropout:.2f}, "
         f"content {settings.content_weight:.3g}, activity {settings.activity_exponent:.2f}, "
         f"measure {settings.neighbour_exponent:.2f}, against {settings.against:.2g}"
     )
