@@ -133,6 +133,7 @@ def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
         "web/jobs/numbers",
         "web/monitoring/collect",
         "web/monitoring/middleware",
+        "web/recommendations/numbers",
     )
     text = "".join((DEPLOY.parent / f"src/discern/{room}.py").read_text() for room in rooms)
     panels = json.loads((DEPLOY / "grafana/dashboards/discern.json").read_text())["panels"]
@@ -143,7 +144,7 @@ def test_the_dashboard_asks_only_for_metrics_that_the_programs_have() -> None:
         for expression in asked
         for name in re.findall(r"\b([a-z_]{4,})(?=\[|\{|\))", expression)
         if name not in ("model_name", "model_version", "endpoint", "outcome", "status", "kind",
-                        "state")
+                        "source", "state")
     }  # fmt: skip
     assert {"http_requests", "discern_queue_wait_seconds", "jobs"} <= names
     for name in names - {"rate_interval", "vector"}:
