@@ -186,6 +186,49 @@ def test_a_large_picture_is_kept_small_and_its_own_size_told() -> None:
     assert corners(opened.pixels) == ["red", "green", "blue", "white"]
 
 
+def large(width: int, height: int) -> Image.Image:
+    """A picture with the texture of a photograph, which no coder makes short work of."""
+    grain = np.random.default_rng(5).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    return Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def test_a_jpeg_of_48_megapixels_becomes_a_clean_copy_decoded_at_its_half() -> None:
+    data = encode(large(8_064, 6_048), "JPEG", quality=90)
+    clean, small = sanitize_with_thumbnail(data, thumbnail_side=400)
+    assert (clean.width, clean.height) == (4_032, 3_024)
+    assert (small.width, small.height) == (400, 300)
+
+
+def test_a_heic_of_24_megapixels_becomes_a_clean_copy() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    data = encode(large(6_000, 4_000), "HEIF", quality=60)
+    clean, small = sanitize_with_thumbnail(data, thumbnail_side=400)
+    assert (clean.width, clean.height) == (4_096, 2_731)
+    assert max(small.width, small.height) == 400
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode(Image.new("1", (5_008, 5_000)), "PNG"),
+        encode(Image.new("RGB", (5_008, 5_000)), "WEBP"),
+    ],
+    ids=["PNG", "WEBP"],
+)
+def test_kinds_that_take_long_to_decode_are_refused_over_their_own_limit(data: bytes) -> None:
+    with pytest.raises(TooLarge, match="25,040,000 pixels; the limit for") as refused:
+        inspect(data)
+    assert (refused.value.field, refused.value.limit) == ("image", 25_000_000)
+
+
+def test_heic_over_its_own_limit_is_refused_and_a_jpeg_of_that_size_is_not() -> None:
+    with pytest.raises(TooLarge) as refused:
+        inspect(heic(8_064, 6_048))
+    assert (refused.value.field, refused.value.limit) == ("image", 25_000_000)
+    assert inspect(encode(Image.new("L", (8_064, 6_048)), "JPEG")).width == 8_064
+
+
 def test_content_decides_and_not_what_a_file_is_called() -> None:
     assert inspect(encode(quarters(), "PNG")).media_type == "image/png"
     for other in (b"<svg/>", b"BM" + bytes(60), b"II*\0" + bytes(60), b"%PDF-1.7"):
