@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import urllib3
 from PIL import Image, ImageDraw, ImageFont
@@ -32,7 +33,9 @@ from discern.errors import (
     TooLarge,
     UnsupportedMedia,
 )
-from discern.vision.pipeline import object_detection
+from discern.vision.formats import inspect
+from discern.vision.images import open_image
+from discern.vision.pipeline import object_detection, picture_bytes
 from tests.fakes.make_detector import write_detector
 
 pytest.importorskip("starlette")
@@ -199,6 +202,31 @@ def test_the_pipeline_answers_in_the_shape_of_the_original(engine: Engine, tmp_p
     for wrong in ("http://127.0.0.1/x.png", str(tmp_path / "none.png"), 7):
         with pytest.raises(InvalidInput):
             detect(wrong)
+
+
+def test_the_pipeline_turns_a_pil_image_upright_as_it_does_its_file(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(io.BytesIO(blob())) as image:
+        image.crop((0, 0, image.width, image.height // 2)).save(path, exif=exif)
+    detect = object_detection(engine, threshold=0.05)
+    with Image.open(path) as image:
+        assert open_image(picture_bytes(image)).pixels.shape[0] == image.width
+        assert detect(image) == detect(path)
+
+
+def test_a_pil_image_whose_lossless_file_would_be_too_large_is_sent_all_the_same(
+    engine: Engine,
+) -> None:
+    noise = np.random.default_rng(4).integers(0, 256, (2_700, 2_700, 4), np.uint8)
+    for image in (Image.fromarray(noise), Image.new("RGB", (6_000, 4_200))):
+        data = picture_bytes(image)
+        assert inspect(data).media_type == "image/jpeg"
+        assert (inspect(data).width, inspect(data).height) == image.size
+    assert isinstance(object_detection(engine)(image), list)
 
 
 def test_the_first_use_of_the_pipeline_pulls_from_a_mirror(
