@@ -26,7 +26,7 @@ from discern.vision.contract import ImageLimits
 from discern.vision.formats import heif, inspect
 from discern.vision.images import open_image, sanitize, sanitize_with_thumbnail
 from discern.vision.sandbox import Sandbox
-from tests.faults.hostile_files import hostile_files, picture, png_chunk
+from tests.faults.hostile_files import archive, hostile_files, picture, png_chunk
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -383,6 +383,26 @@ def test_any_bytes_are_inspected_or_refused_by_an_error_of_the_family(
 ) -> None:
     error = refusal(lambda: inspect(head + data))
     assert error is None or error.field == "image"
+
+
+def png_that_ends_with(hidden: bytes) -> bytes:
+    """A PNG whose picture data, where no reader looks for text, hold ``hidden``."""
+    plain = encode(quarters(), "PNG")
+    end = plain.rindex(b"IEND") - 4
+    return plain[:end] + png_chunk(b"IDAT", hidden) + plain[end:]
+
+
+def test_the_bytes_of_a_zips_end_by_chance_do_not_make_a_picture_a_zip() -> None:
+    by_chance = b"PK\x05\x06" + bytes(range(100, 140))
+    assert inspect(png_that_ends_with(by_chance)).width == 64
+
+
+@pytest.mark.parametrize("comment", [16, 0], ids=["comment to the end", "bytes after the end"])
+def test_a_zip_inside_the_picture_data_is_found(comment: int) -> None:
+    packed = bytearray(archive())
+    packed[-2:] = comment.to_bytes(2, "little")
+    with pytest.raises(CorruptMedia, match="zip archive"):
+        inspect(png_that_ends_with(bytes(packed)))
 
 
 def refusal(call: Callable[[], object]) -> DiscernError | None:
