@@ -82,6 +82,20 @@ def heic(width: int = 64, height: int = 32) -> bytes:
     return box(b"ftyp", b"heic", bytes(4), b"mif1heic") + meta + box(b"mdat", bytes(16))
 
 
+@pytest.mark.parametrize("kind", [b"free", b"uuid", b"junk"])
+def test_a_web_page_in_a_box_that_readers_of_heic_skip_is_found(kind: bytes) -> None:
+    pytest.importorskip("pillow_heif")
+    with pytest.raises(CorruptMedia, match="web page"):
+        inspect(heic() + box(kind, b"<html><script>alert(1)</script>"))
+
+
+def test_what_follows_the_boxes_of_a_heic_is_refused_and_padding_is_not() -> None:
+    pytest.importorskip("pillow_heif")
+    assert inspect(heic() + bytes(64)).width == 64
+    with pytest.raises(CorruptMedia, match="no HEIC box"):
+        inspect(heic() + bytes(99) + b"x")
+
+
 @pytest.fixture
 def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
