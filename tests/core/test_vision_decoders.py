@@ -22,19 +22,19 @@ from tests.faults.hostile_files import picture, png
 
 
 def test_decoding_beyond_its_processor_time_is_ended() -> None:
-    flat = zlib.compress(bytes(7_001 * 7_000), 1)
+    flat = zlib.compress(bytes(5_001 * 5_000), 1)
     with pytest.raises(TooLarge, match="processor time"):
-        open_image(png(7_000, 7_000, flat), limits=ImageLimits(cpu_s=0.05))
+        open_image(png(5_000, 5_000, flat), limits=ImageLimits(cpu_s=0.05))
     assert open_image(picture()).width == 120
 
 
 def test_decoding_beyond_its_memory_is_refused() -> None:
-    deep = zlib.compress(bytes(14_001 * 7_000), 1)
+    deep = zlib.compress(bytes(10_001 * 5_000), 1)
     sandbox = Sandbox(1)
     with pytest.raises(TooLarge, match="memory"):
         open_image(
-            png(7_000, 7_000, deep, depth=16),
-            limits=ImageLimits(memory_bytes=256 * 1024 * 1024, cpu_s=10, wall_s=30),
+            png(5_000, 5_000, deep, depth=16),
+            limits=ImageLimits(memory_bytes=160 * 1024 * 1024, cpu_s=10, wall_s=30),
             sandbox=sandbox,
         )
     sandbox.close()

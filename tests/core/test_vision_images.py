@@ -26,7 +26,7 @@ from discern.vision.contract import ImageLimits
 from discern.vision.formats import heif, inspect
 from discern.vision.images import open_image, sanitize, sanitize_with_thumbnail
 from discern.vision.sandbox import Sandbox
-from tests.faults.hostile_files import hostile_files, picture, png_chunk
+from tests.faults.hostile_files import archive, hostile_files, picture, png_chunk
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -80,6 +80,20 @@ def heic(width: int = 64, height: int = 32) -> bytes:
     size = box(b"ispe", bytes(4), width.to_bytes(4, "big"), height.to_bytes(4, "big"))
     meta = box(b"meta", bytes(4), box(b"iprp", box(b"ipco", size)))
     return box(b"ftyp", b"heic", bytes(4), b"mif1heic") + meta + box(b"mdat", bytes(16))
+
+
+@pytest.mark.parametrize("kind", [b"free", b"uuid", b"junk"])
+def test_a_web_page_in_a_box_that_readers_of_heic_skip_is_found(kind: bytes) -> None:
+    pytest.importorskip("pillow_heif")
+    with pytest.raises(CorruptMedia, match="web page"):
+        inspect(heic() + box(kind, b"<html><script>alert(1)</script>"))
+
+
+def test_what_follows_the_boxes_of_a_heic_is_refused_and_padding_is_not() -> None:
+    pytest.importorskip("pillow_heif")
+    assert inspect(heic() + bytes(64)).width == 64
+    with pytest.raises(CorruptMedia, match="no HEIC box"):
+        inspect(heic() + bytes(99) + b"x")
 
 
 @pytest.fixture
@@ -184,6 +198,49 @@ def test_a_large_picture_is_kept_small_and_its_own_size_told() -> None:
     assert opened.pixels.shape == (125, 500, 3)
     assert (opened.width, opened.height, opened.scale_x, opened.scale_y) == (4_000, 1_000, 8.0, 8.0)
     assert corners(opened.pixels) == ["red", "green", "blue", "white"]
+
+
+def large(width: int, height: int) -> Image.Image:
+    """A picture with the texture of a photograph, which no coder makes short work of."""
+    grain = np.random.default_rng(5).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    return Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def test_a_jpeg_of_48_megapixels_becomes_a_clean_copy_decoded_at_its_half() -> None:
+    data = encode(large(8_064, 6_048), "JPEG", quality=90)
+    clean, small = sanitize_with_thumbnail(data, thumbnail_side=400)
+    assert (clean.width, clean.height) == (4_032, 3_024)
+    assert (small.width, small.height) == (400, 300)
+
+
+def test_a_heic_of_24_megapixels_becomes_a_clean_copy() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    data = encode(large(6_000, 4_000), "HEIF", quality=60)
+    clean, small = sanitize_with_thumbnail(data, thumbnail_side=400)
+    assert (clean.width, clean.height) == (4_096, 2_731)
+    assert max(small.width, small.height) == 400
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode(Image.new("1", (5_008, 5_000)), "PNG"),
+        encode(Image.new("RGB", (5_008, 5_000)), "WEBP"),
+    ],
+    ids=["PNG", "WEBP"],
+)
+def test_kinds_that_take_long_to_decode_are_refused_over_their_own_limit(data: bytes) -> None:
+    with pytest.raises(TooLarge, match="25,040,000 pixels; the limit for") as refused:
+        inspect(data)
+    assert (refused.value.field, refused.value.limit) == ("image", 25_000_000)
+
+
+def test_heic_over_its_own_limit_is_refused_and_a_jpeg_of_that_size_is_not() -> None:
+    with pytest.raises(TooLarge) as refused:
+        inspect(heic(8_064, 6_048))
+    assert (refused.value.field, refused.value.limit) == ("image", 25_000_000)
+    assert inspect(encode(Image.new("L", (8_064, 6_048)), "JPEG")).width == 8_064
 
 
 def test_content_decides_and_not_what_a_file_is_called() -> None:
@@ -340,6 +397,26 @@ def test_any_bytes_are_inspected_or_refused_by_an_error_of_the_family(
 ) -> None:
     error = refusal(lambda: inspect(head + data))
     assert error is None or error.field == "image"
+
+
+def png_that_ends_with(hidden: bytes) -> bytes:
+    """A PNG whose picture data, where no reader looks for text, hold ``hidden``."""
+    plain = encode(quarters(), "PNG")
+    end = plain.rindex(b"IEND") - 4
+    return plain[:end] + png_chunk(b"IDAT", hidden) + plain[end:]
+
+
+def test_the_bytes_of_a_zips_end_by_chance_do_not_make_a_picture_a_zip() -> None:
+    by_chance = b"PK\x05\x06" + bytes(range(100, 140))
+    assert inspect(png_that_ends_with(by_chance)).width == 64
+
+
+@pytest.mark.parametrize("comment", [16, 0], ids=["comment to the end", "bytes after the end"])
+def test_a_zip_inside_the_picture_data_is_found(comment: int) -> None:
+    packed = bytearray(archive())
+    packed[-2:] = comment.to_bytes(2, "little")
+    with pytest.raises(CorruptMedia, match="zip archive"):
+        inspect(png_that_ends_with(bytes(packed)))
 
 
 def refusal(call: Callable[[], object]) -> DiscernError | None:

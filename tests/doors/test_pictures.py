@@ -13,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import urllib3
+from click.testing import CliRunner
 from PIL import Image, ImageDraw, ImageFont
 
 from discern.catalog.pull import add
 from discern.catalog.store import Store
+from discern.cli.evaluate_detection import detection
 from discern.engine.interface import Engine
 from discern.engine.local import LocalEngine
 from discern.engine.remote import RemoteEngine
@@ -32,7 +35,9 @@ from discern.errors import (
     TooLarge,
     UnsupportedMedia,
 )
-from discern.vision.pipeline import object_detection
+from discern.vision.formats import inspect
+from discern.vision.images import open_image
+from discern.vision.pipeline import object_detection, picture_bytes
 from tests.fakes.make_detector import write_detector
 
 pytest.importorskip("starlette")
@@ -201,20 +206,35 @@ def test_the_pipeline_answers_in_the_shape_of_the_original(engine: Engine, tmp_p
             detect(wrong)
 
 
-def test_the_first_use_of_the_pipeline_pulls_from_a_mirror(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_pipeline_turns_a_pil_image_upright_as_it_does_its_file(
+    engine: Engine, tmp_path: Path
 ) -> None:
+    path = tmp_path / "turned.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(io.BytesIO(blob())) as image:
+        image.crop((0, 0, image.width, image.height // 2)).save(path, exif=exif)
+    detect = object_detection(engine, threshold=0.05)
+    with Image.open(path) as image:
+        assert open_image(picture_bytes(image)).pixels.shape[0] == image.width
+        assert detect(image) == detect(path)
+
+
+def test_a_pil_image_whose_lossless_file_would_be_too_large_is_sent_all_the_same(
+    engine: Engine,
+) -> None:
+    noise = np.random.default_rng(4).integers(0, 256, (2_700, 2_700, 4), np.uint8)
+    for image in (Image.fromarray(noise), Image.new("RGB", (6_000, 4_200))):
+        data = picture_bytes(image)
+        assert inspect(data).media_type == "image/jpeg"
+        assert (inspect(data).width, inspect(data).height) == image.size
+    assert isinstance(object_detection(engine)(image), list)
+
+
+def put_into_mirror(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes the tests' detector to ``model`` and has the catalog's entry of yolox-s promise it."""
     from discern.catalog import pull as room
 
-    model = tmp_path / "mirror" / "object_detection_yolox_2022nov.onnx"
-    model.parent.mkdir()
-    monkeypatch.setenv("DISCERN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DISCERN_MODEL_MIRROR", str(model.parent))
-    engine = LocalEngine(Store(tmp_path / "home"))
-    detect = object_detection(engine, pull=True)
-    with pytest.raises(ModelNotReady) as offline:
-        detect(blob())
-    assert "holds neither" in str(offline.value.__cause__)
     write_detector(model)
     shipped = room.entry("yolox-s")
     file = replace(
@@ -234,8 +254,54 @@ def test_the_first_use_of_the_pipeline_pulls_from_a_mirror(
     monkeypatch.setattr(
         room.pull, "__kwdefaults__", {**(room.pull.__kwdefaults__ or {}), "folder": folder}
     )
+
+
+def test_the_first_use_of_the_pipeline_pulls_from_a_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "mirror" / "object_detection_yolox_2022nov.onnx"
+    model.parent.mkdir()
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DISCERN_MODEL_MIRROR", str(model.parent))
+    engine = LocalEngine(Store(tmp_path / "home"))
+    detect = object_detection(engine, pull=True)
+    with pytest.raises(ModelNotReady) as offline:
+        detect(blob())
+    assert "holds neither" in str(offline.value.__cause__)
+    put_into_mirror(model, tmp_path, monkeypatch)
     assert detect(blob())[0]["label"] == "blob"
     engine.close()
+
+
+def test_evaluating_a_model_of_the_catalog_pulls_it_or_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pycocotools")
+    images, model = tmp_path / "images", tmp_path / "mirror" / "object_detection_yolox_2022nov.onnx"
+    images.mkdir()
+    model.parent.mkdir()
+    (images / "blob.png").write_bytes(blob())
+    annotations = tmp_path / "instances.json"
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [64, 0, 64, 64], "area": 4096}
+    truth = {
+        "images": [{"id": 1, "file_name": "blob.png", "width": 128, "height": 64}],
+        "annotations": [{**box, "iscrowd": 0}],
+        "categories": [{"id": 1, "name": "blob"}],
+    }
+    annotations.write_text(json.dumps(truth))
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DISCERN_MODEL_MIRROR", str(model.parent))
+    arguments = ["--images", str(images), "--annotations", str(annotations), "--json", "--model"]
+    with pytest.raises(ModelNotReady, match="discern models pull yolox-s"):
+        CliRunner().invoke(detection, [*arguments, "yolox-s"], catch_exceptions=False)
+    with pytest.raises(ModelNotFound, match="no model 'nobody'"):
+        CliRunner().invoke(detection, [*arguments, "nobody"], catch_exceptions=False)
+    put_into_mirror(model, tmp_path, monkeypatch)
+    done = CliRunner().invoke(detection, [*arguments, "yolox-s"], catch_exceptions=False)
+    figures = json.loads(done.stdout)
+    assert figures["model"].startswith("yolox-s ")
+    assert figures["images"] == 1
+    assert Store(tmp_path / "home").find("yolox-s").manifest.labels == ("blob",)
 
 
 def test_pictures_that_cannot_be_read_are_timed_as_failures_of_their_model(server: str) -> None:

@@ -13,6 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
 
 from PIL import Image, PngImagePlugin
 
@@ -34,6 +36,10 @@ def picture(kind: str = "JPEG", size: tuple[int, int] = (120, 80), seed: int = 1
     file = io.BytesIO()
     if kind == "GIF":
         image = image.convert("P")
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     image.save(file, kind)
     return file.getvalue()
 
@@ -64,7 +70,8 @@ def archive() -> bytes:
 PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
 HTML = b"<!DOCTYPE html><html><script>alert(document.domain)</script></html>"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><image href='file:///etc/passwd'/></svg>"
-KINDS = ("JPEG", "PNG", "GIF", "WEBP")
+HEIF_IS_HERE = find_spec("pillow_heif") is not None
+KINDS = ("JPEG", "PNG", "GIF", "WEBP", *(("HEIF",) if HEIF_IS_HERE else ()))
 NAMES = ("../../etc/passwd", "a.jpg\0.php", "C:\\evil.png", "‮gnp.exe", "x" * 4_000, ".htaccess")
 
 
@@ -75,11 +82,11 @@ def bombs() -> Iterator[HostileFile]:
         yield HostileFile("bomb", "big.png", png(side, side, zeros))
     yield HostileFile("bomb", "wide.png", png(2**30, 1, zeros))
     yield HostileFile("bomb", "none.png", png(0, 0, zeros))
-    yield HostileFile("bomb", "half.png", png(7_000, 7_000, zeros))
-    flat = zlib.compress(bytes(7_001 * 7_000), 9)
-    yield HostileFile("bomb", "allowed.png", png(7_000, 7_000, flat), must_fail=False)
-    deep = zlib.compress(bytes(14_001 * 7_000), 9)
-    yield HostileFile("bomb", "deep.png", png(7_000, 7_000, deep, depth=16), must_fail=False)
+    yield HostileFile("bomb", "half.png", png(5_000, 5_000, zeros))
+    flat = zlib.compress(bytes(5_001 * 5_000), 9)
+    yield HostileFile("bomb", "allowed.png", png(5_000, 5_000, flat), must_fail=False)
+    deep = zlib.compress(bytes(10_001 * 5_000), 9)
+    yield HostileFile("bomb", "deep.png", png(5_000, 5_000, deep, depth=16), must_fail=False)
     text = zlib.compress(bytes(50_000_000), 9)
     for kind in (b"zTXt", b"iCCP"):
         extra = png_chunk(kind, b"a\0\0" + text)
@@ -93,9 +100,28 @@ def bombs() -> Iterator[HostileFile]:
     yield _scan_bomb()
     yield HostileFile("bomb", "frames.gif", _gif_of(5_000))
     yield HostileFile("bomb", "blocks.gif", picture("GIF")[:-2] + b"\1\0" * 2_000_000 + b"\0;")
+    if HEIF_IS_HERE:
+        yield from _heif_bombs()
     webp = bytearray(picture("WEBP"))
     webp[26:30] = b"\xff\x3f\xff\x3f"
     yield HostileFile("bomb", "size.webp", bytes(webp))
+
+
+def _heif_bombs() -> Iterator[HostileFile]:
+    """Sizes that the coded picture does not have, within the limits and far over them."""
+    data = picture("HEIF")
+    at = data.index(b"ispe") + 8
+    for width, height, must_fail in (
+        (65_535, 65_535, True),
+        (2**32 - 1, 2**32 - 1, True),
+        (0, 0, True),
+        (8_064, 6_048, True),
+        (4_999, 5_000, False),
+    ):
+        size = struct.pack(">II", width, height)
+        yield HostileFile("bomb", "size.heic", data[:at] + size + data[at + 8 :], must_fail)
+    endless = struct.pack(">I", 8) + b"free"
+    yield HostileFile("bomb", "boxes.heic", data + endless * 200_000)
 
 
 def _scan_bomb() -> HostileFile:
@@ -147,6 +173,11 @@ def polyglots() -> Iterator[HostileFile]:
         good = picture(kind)
         for tail in (archive(), PDF, HTML, SVG, b"#!/bin/sh\nid", bytes(99) + b"x", good[:60]):
             yield HostileFile("polyglot", f"tail.{kind}", good + tail)
+    if HEIF_IS_HERE:
+        good = picture("HEIF")
+        for kind, payload in product((b"free", b"uuid", b"junk"), (HTML, SVG, archive(), PDF)):
+            box = struct.pack(">I", 8 + len(payload)) + kind + payload
+            yield HostileFile("polyglot", "box.heic", good + box)
     for payload in (HTML, SVG, archive(), PDF, b"<?php system('id') ?>"):
         file = io.BytesIO()
         Image.new("RGB", (16, 16)).save(file, "JPEG", comment=payload)

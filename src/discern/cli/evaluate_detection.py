@@ -8,8 +8,12 @@ from pathlib import Path
 
 import click
 
+from discern.catalog.manifest import Bundle
+from discern.catalog.pull import entries, not_pulled
 from discern.catalog.store import Store
 from discern.cli.progress import progress_bar
+from discern.cli.pull import pull_with_bar
+from discern.errors import DownloadFailed, ModelNotFound, ModelNotReady
 from discern.vision.detect import Detector, load_bundle_detector, load_file_detector
 from discern.vision.detectors.families import FAMILIES
 from discern.vision.evaluate import EVALUATION_THRESHOLD, evaluate
@@ -28,7 +32,11 @@ from discern.vision.evaluate import EVALUATION_THRESHOLD, evaluate
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Their labels, as COCO writes them (instances_*.json).",
 )
-@click.option("--model", required=True, help="A model of the catalog by name, or an ONNX file.")
+@click.option(
+    "--model",
+    required=True,
+    help="A model by name, fetched if the catalog has it and you do not, or an ONNX file.",
+)
 @click.option(
     "--family",
     type=click.Choice(sorted(FAMILIES)),
@@ -81,4 +89,25 @@ def _load(model: str, family: str | None, threads: int) -> Detector:
     path = Path(model)
     if path.suffix == ".onnx" or path.is_file():
         return load_file_detector(path, family=family, threads=threads)
-    return load_bundle_detector(Store().find(model), threads=threads)
+    return load_bundle_detector(_bundle(model), threads=threads)
+
+
+def _bundle(name: str) -> Bundle:
+    """The newest installed bundle of that name, else the catalog's, fetched now.
+
+    Raises:
+        ModelNotFound: neither here nor in the catalog.
+        ModelNotReady: it is in the catalog but cannot be fetched; the message says how to get it.
+    """
+    store = Store()
+    try:
+        return store.find(name)
+    except ModelNotFound:
+        if all(item.name != name for item in entries()):
+            raise
+    try:
+        return pull_with_bar(name, store)
+    except DownloadFailed as failure:
+        missing = not_pulled(name)
+        message = f"{failure.message} {missing.message}"
+        raise ModelNotReady(message, field=missing.field) from failure

@@ -36,7 +36,13 @@ def pull(name: str | None, mirror: str | None, as_json: bool) -> None:
     if not as_json and not is_pulled(item, store):
         size = item.manifest.total_bytes / 1e6
         click.echo(f"{name}: {size:.1f} MB, {item.manifest.license}, from {item.manifest.origin}")
-    with progress_bar(item.manifest.total_bytes, label=name) as advance:
+    _say(pull_with_bar(name, store, mirror=mirror), as_json)
+
+
+def pull_with_bar(name: str, store: Store, *, mirror: str | None = None) -> Bundle:
+    """Installs a model of the catalog with a progress bar on stderr; see
+    :func:`discern.catalog.pull.pull` for ``mirror`` and the errors raised."""
+    with progress_bar(entry(name).manifest.total_bytes, label=name) as advance:
         seen = 0
 
         def report(done: int, _total: int) -> None:
@@ -44,8 +50,7 @@ def pull(name: str | None, mirror: str | None, as_json: bool) -> None:
             advance(done - seen)
             seen = done
 
-        bundle = pull_entry(name, store=store, progress=report, mirror=mirror)
-    _say(bundle, as_json)
+        return pull_entry(name, store=store, progress=report, mirror=mirror)
 
 
 @click.command("add")

@@ -20,6 +20,12 @@ MAX_IMAGE_BYTES: Final = 20 * 1024 * 1024
 MAX_IMAGE_PIXELS: Final = 50_000_000
 """The most pixels a picture may declare: above the 48 megapixels of current telephones."""
 
+MAX_SLOW_IMAGE_PIXELS: Final = 25_000_000
+"""The most pixels of a HEIC, WebP or PNG picture: twice as many would not be decoded within the
+processor time that one picture gets. A JPEG is decoded at a half where it is large."""
+
+SLOW_FORMATS: Final = frozenset({"HEIF", "WEBP", "PNG"})
+
 MAX_IMAGE_SIDE: Final = 16_384
 """The longest side a picture may declare, in pixels."""
 
@@ -44,17 +50,24 @@ MAX_IMAGES: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a picture may cost. ``cpu_s`` and ``wall_s`` bound its decoding in seconds of
-    processor and clock time; ``memory_bytes`` bounds the address space of the decoding process."""
+    """What a picture may cost. ``max_slow_pixels`` bounds the kinds of ``SLOW_FORMATS`` and
+    ``max_pixels`` every kind; ``cpu_s`` and ``wall_s`` bound its decoding in seconds of processor
+    and clock time; ``memory_bytes`` bounds the address space of the decoding process."""
 
     max_bytes: int = MAX_IMAGE_BYTES
     max_pixels: int = MAX_IMAGE_PIXELS
+    max_slow_pixels: int = MAX_SLOW_IMAGE_PIXELS
     max_side: int = MAX_IMAGE_SIDE
     max_frames: int = MAX_IMAGE_FRAMES
     max_scans: int = MAX_JPEG_SCANS
-    cpu_s: float = 0.6
+    cpu_s: float = 0.95
     wall_s: float = 5.0
     memory_bytes: int = 1024 * 1024 * 1024
+
+    def pixels_of(self, kind: str) -> int:
+        """The most pixels that a picture of this kind, as :class:`ImageInfo` names it, may have."""
+        slow = kind in SLOW_FORMATS
+        return min(self.max_pixels, self.max_slow_pixels) if slow else self.max_pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import signal
 import socket
@@ -20,6 +21,12 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 _ORIENTATION_TAG = 0x0112
 _WHITE = (255, 255, 255, 255)
 _HEADER = struct.Struct("!II")
+_LARGE = 24_000_000
+_NEAR = 7 / 8
+"""A picture of more than ``_LARGE`` pixels may come this much shorter than asked for where that
+saves work: one of 8,064 across is decoded straight to its half, of 4,032, instead of whole and then
+shrunk to 4,096."""
+
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,8 +47,9 @@ class Refused(Exception):
 
 
 def decode(data: bytes, request: dict[str, Any]) -> tuple[Image.Image, tuple[int, int], int]:
-    """The first frame, upright and no larger than ``max_side``, in its own mode; the upright
-    size of the whole picture; and the number of frames."""
+    """The first frame, upright and no larger than ``max_side`` (a large one may be an
+    eighth smaller than that), in its own mode; the upright size of the whole picture; and the
+    number of frames."""
     image = _open(data, request)
     width, height = image.size
     if width * height > request["max_pixels"] or max(width, height) > request["max_size"]:
@@ -50,7 +58,9 @@ def decode(data: bytes, request: dict[str, Any]) -> tuple[Image.Image, tuple[int
     scale = min(1.0, request["max_side"] / max(width, height))
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
     if scale < 1:
-        image.draft(None, target)
+        near = _NEAR if width * height > _LARGE else 1.0
+        # Never below what is asked for, which is why less is asked for.
+        image.draft(None, (round(target[0] * near), round(target[1] * near)))
     image.load()
     frames = int(getattr(image, "n_frames", 1))
     upright = _shrink(image, target)
@@ -88,10 +98,15 @@ def _shrink(image: Image.Image, target: tuple[int, int]) -> Image.Image:
     if image.mode in ("1", "P", "PA"):
         # Palette entries cannot be averaged, so colors come first.
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if image.size == target:
+    longest = max(target)
+    if max(image.size) <= longest:
         return image
     if image.mode.startswith("I;"):
         image = image.convert("I")
+    factor = math.ceil(max(image.size) / longest)
+    if image.width * image.height > _LARGE and max(image.size) / factor >= longest * _NEAR:
+        # Means of whole blocks cost a fraction of what a filter does.
+        return image.reduce(factor)
     return image.resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 

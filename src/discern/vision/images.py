@@ -104,7 +104,7 @@ def _sanitized(body: bytes, described: dict[str, Any]) -> SanitizedImage:
 def _request(kind: str, limits: ImageLimits, max_side: int) -> dict[str, Any]:
     return {
         "format": kind,
-        "max_pixels": limits.max_pixels,
+        "max_pixels": limits.pixels_of(kind),
         "max_size": limits.max_side,
         "max_side": max_side,
     }

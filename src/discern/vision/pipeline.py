@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from discern.catalog.pull import DEFAULT_DETECTOR, pull
 from discern.errors import DownloadFailed, InvalidInput, ModelNotReady
-from discern.vision.contract import MAX_IMAGE_BYTES, DetectionResult, check_threshold
+from discern.vision.contract import (
+    MAX_IMAGE_BYTES,
+    MAX_SLOW_IMAGE_PIXELS,
+    DetectionResult,
+    check_threshold,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -125,7 +130,11 @@ def fetch_detector(name: str) -> None:
 
 
 def picture_bytes(item: str | bytes | Path | Image.Image) -> bytes:
-    """The file of a picture given as a path, bytes or PIL image."""
+    """The file of a picture given as a path, bytes or PIL image.
+
+    A PIL image is turned upright as its EXIF orientation says, so that it gives what its file
+    gives; one whose lossless file would be over a limit of this room becomes a JPEG.
+    """
     if isinstance(item, bytes):
         return item
     if isinstance(item, str) and item.startswith(("http://", "https://", "data:")):
@@ -135,12 +144,28 @@ def picture_bytes(item: str | bytes | Path | Image.Image) -> bytes:
     if isinstance(item, str | Path):
         return _read(Path(item))
     if hasattr(item, "save"):
-        file = io.BytesIO()
-        # Level 1 is four times as fast as the default, and the file goes no further.
-        picture = item if item.mode in ("L", "RGB", "RGBA") else item.convert("RGB")
-        picture.save(file, "PNG", compress_level=1)
-        return file.getvalue()
+        return _encoded(item)
     raise InvalidInput("Give a path, a PIL image, or a list of them.", field="inputs")
+
+
+def _encoded(image: Image.Image) -> bytes:
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    picture = upright if upright.mode in ("L", "RGB", "RGBA") else upright.convert("RGB")
+    file = io.BytesIO()
+    if picture.width * picture.height <= MAX_SLOW_IMAGE_PIXELS:
+        # Level 1 is four times as fast as the default, and the file goes no further.
+        picture.save(file, "PNG", compress_level=1)
+        if len(file.getvalue()) <= MAX_IMAGE_BYTES:
+            return file.getvalue()
+        file = io.BytesIO()
+    if picture.mode == "RGBA":
+        # Clear parts lie on white, as they do when a file is opened.
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture).convert("RGB")
+    picture.save(file, "JPEG", quality=95)
+    return file.getvalue()
 
 
 def _read(path: Path) -> bytes:

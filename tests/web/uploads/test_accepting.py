@@ -103,6 +103,20 @@ def test_one_bad_file_does_not_stop_the_good_ones(client: Client) -> None:
     assert (rejected["index"], rejected["code"]) == (1, "unsupported_media")
 
 
+def test_a_picture_that_would_take_too_long_to_decode_is_refused_before_it_is_stored(
+    client: Client, files: Path
+) -> None:
+    file = io.BytesIO()
+    Image.new("1", (5_008, 5_000)).save(file, "PNG")
+    response = send(client, file.getvalue())
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (413, "too_large")
+    assert (problem["field"], problem["limit"]) == ("image", 25_000_000)
+    [rejected] = send(client, picture(), file.getvalue()).json()["rejected"]
+    assert (rejected["code"], rejected["limit"]) == ("too_large", 25_000_000)
+    assert len(stored(files)) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

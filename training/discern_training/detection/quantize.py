@@ -27,9 +27,12 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from discern.errors import DiscernError, InvalidInput
 from discern.vision.detect import Detector, load_file_detector
 from discern.vision.detectors.prepare import prepare
 from discern.vision.images import open_image
+
+ENDINGS = frozenset({".jpg", ".jpeg", ".png"})
 
 
 class Photographs(CalibrationDataReader):
@@ -51,7 +54,13 @@ class Photographs(CalibrationDataReader):
 
 
 def quantize(model: Path, photographs: Sequence[Path], output: Path, family: str | None) -> None:
-    """Writes ``output``, the int8 form of ``model``."""
+    """Writes ``output``, the int8 form of ``model``.
+
+    Raises:
+        InvalidInput: no photographs, so there is nothing to measure ranges on.
+    """
+    if not photographs:
+        raise InvalidInput("There are no photographs to calibrate on.", field="photographs")
     detector = load_file_detector(model, family=family)
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
@@ -69,6 +78,20 @@ def quantize(model: Path, photographs: Sequence[Path], output: Path, family: str
             calibrate_method=CalibrationMethod.MinMax,
             nodes_to_exclude=kept_in_float(prepared),
         )
+
+
+def find_photographs(folder: Path, count: int) -> list[Path]:
+    """The first ``count`` JPEG and PNG files of ``folder`` by name.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS)[:count]
+    if not found:
+        raise InvalidInput(
+            f"'{folder}' holds no photographs (.jpg, .jpeg or .png).", field="photographs"
+        )
+    return found
 
 
 def with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -110,12 +133,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--photographs", type=Path, required=True, help="a folder of JPEG files")
+    parser.add_argument(
+        "--photographs", type=Path, required=True, help="a folder of JPEG or PNG files"
+    )
     parser.add_argument("--count", type=int, default=64, help="how many of them are used")
     parser.add_argument("--family")
     options = parser.parse_args()
-    paths = sorted(options.photographs.glob("*.jpg"))[: options.count]
-    quantize(options.model, paths, options.output, options.family)
+    try:
+        paths = find_photographs(options.photographs, options.count)
+        quantize(options.model, paths, options.output, options.family)
+    except DiscernError as error:
+        raise SystemExit(error.message) from error
     before, after = options.model.stat().st_size, options.output.stat().st_size
     print(f"{options.output}: {after:,} bytes, from {before:,}; calibrated on {len(paths)}")
 

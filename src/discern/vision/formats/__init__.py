@@ -21,7 +21,8 @@ def inspect(data: bytes, limits: ImageLimits | None = None) -> ImageInfo:
         EmptyInput: no bytes.
         UnsupportedMedia: not an accepted kind of picture, or HEIC without the ``heic`` extra.
         CorruptMedia: truncated, malformed, or more than a picture (a polyglot).
-        TooLarge: bytes, side, pixels, frames or scans over ``limits``.
+        TooLarge: bytes, side, pixels, frames or scans over ``limits``, which allow fewer pixels
+            for the kinds that take longer to decode (HEIC, WebP, PNG).
     """
     limits = limits or ImageLimits()
     if not data:

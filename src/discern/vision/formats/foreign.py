@@ -22,6 +22,7 @@ _ARCHIVE = re.compile(
     rb"PK\x03\x04[\x0a-\x3f]\x00|PK\x05\x06|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|%PDF-"
 )
 _ZIP_DIRECTORY_END = b"PK\x05\x06"
+_ZIP_DIRECTORY = b"PK\x01\x02"
 _ZIP_TAIL = 65_557
 """A zip reader looks for the directory's end in this many last bytes of a file."""
 
@@ -33,7 +34,7 @@ def refuse_foreign(data: bytes, layout: Layout, limits: ImageLimits) -> None:
     """Raises :class:`CorruptMedia` when ``data`` is more than the picture it claims to be."""
     if not _is_known_trailer(data, layout, limits):
         raise _polyglot(f"{len(data) - layout.end:,} bytes follow the end of the picture")
-    if _ZIP_DIRECTORY_END in data[-_ZIP_TAIL:]:
+    if _is_zip(data):
         raise _polyglot("it is a zip archive as well")
     if b"%PDF-" in data[:_PDF_HEAD]:
         raise _polyglot("it is a PDF document as well")
@@ -46,6 +47,24 @@ def refuse_foreign(data: bytes, layout: Layout, limits: ImageLimits) -> None:
 
 def _polyglot(reason: str) -> CorruptMedia:
     return CorruptMedia(f"'{FIELD}' is not only a picture: {reason}.", field=FIELD)
+
+
+def _is_zip(data: bytes) -> bool:
+    """Whether a directory's end, which some picture in a hundred thousand holds by chance, is one:
+    its comment fills the file, or, for readers that forgive bytes after it, a directory stands
+    where it says."""
+    position = data.find(_ZIP_DIRECTORY_END, max(0, len(data) - _ZIP_TAIL))
+    while position >= 0:
+        size = int.from_bytes(data[position + 12 : position + 16], "little")
+        offset = int.from_bytes(data[position + 16 : position + 20], "little")
+        comment = int.from_bytes(data[position + 20 : position + 22], "little")
+        if position + 22 + comment == len(data):
+            return True
+        before = position - size
+        if any(data.startswith(_ZIP_DIRECTORY, at) for at in (offset, before) if at >= 0):
+            return True
+        position = data.find(_ZIP_DIRECTORY_END, position + 1)
+    return False
 
 
 def _is_known_trailer(data: bytes, layout: Layout, limits: ImageLimits) -> bool:

@@ -10,6 +10,10 @@ from discern.vision.formats.layout import Layout, check_parts, corrupt, truncate
 
 _BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
+_CODED = frozenset({b"ftyp", b"mdat", b"moov"})
+"""What holds the picture and the tables that find it; readers skip every other kind of box, so
+anything at all may be in one."""
+
 
 def matches(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and data[8:12] in _BRANDS
@@ -32,7 +36,9 @@ def read(data: bytes) -> Layout:
     for kind, start, end in boxes(data, 0, len(data)):
         if kind == b"meta":
             sizes.extend(_declared_sizes(data, start + 4, end))
-        elif kind in (b"free", b"skip", b"uuid", b"udta"):
+        elif kind == bytes(4) and data[start:end].strip(b"\0"):
+            raise corrupt("something that is no HEIC box follows its boxes")
+        elif kind not in _CODED:
             metadata.append((start, end))
     if not sizes:
         raise corrupt("it declares no pixels")

@@ -56,11 +56,13 @@ def check_layout(layout: Layout, limits: ImageLimits) -> None:
             field=FIELD,
             limit=limits.max_side,
         )
-    if width * height > limits.max_pixels:
+    most = limits.pixels_of(layout.format)
+    if width * height > most:
+        kind = layout.media_type.removeprefix("image/").upper()
         raise TooLarge(
-            f"'{FIELD}' has {width * height:,} pixels; the limit is {limits.max_pixels:,}.",
+            f"'{FIELD}' has {width * height:,} pixels; the limit for {kind} is {most:,}.",
             field=FIELD,
-            limit=limits.max_pixels,
+            limit=most,
         )
     if layout.frames > limits.max_frames:
         raise TooLarge(
