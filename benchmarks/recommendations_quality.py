@@ -72,6 +72,8 @@ def main() -> int:
     given = parser.parse_args()
     for name in given.sets:
         command = f"python -m benchmarks recommendations_quality --data FOLDER --sets {name}"
+        if given.tune_seconds != TUNE_SECONDS:
+            command += f" --tune-seconds {given.tune_seconds:g}"
         result = {"provenance": provenance(command), "set": name}
         result |= measure(given.data / name, given.tune_seconds, quick=given.quick)
         write(f"recommendations_{name}", result, markdown(result), quick=given.quick)
