@@ -505,7 +505,8 @@ export interface paths {
         };
         /**
          * @description Server-sent events: `progress` on every change and `done` once at the end, each with
-         *     the upload as JSON. Polling the upload itself works too.
+         *     the upload as JSON; or `deleted` at the end, with the `id` alone. Polling the upload itself
+         *     works too.
          */
         get: operations["uploadEvents"];
         put?: never;
@@ -5059,7 +5060,7 @@ export interface operations {
                 content: {
                     "text/event-stream": {
                         /** @enum {string} */
-                        event: "progress" | "done";
+                        event: "progress" | "done" | "deleted";
                         data: string;
                         retry?: number;
                     };

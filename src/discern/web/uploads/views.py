@@ -182,7 +182,7 @@ class RetryView(ApiView):
 _EVENT: Final = {
     "type": "object",
     "properties": {
-        "event": {"type": "string", "enum": ["progress", "done"]},
+        "event": {"type": "string", "enum": ["progress", "done", "deleted"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
         "retry": {"type": "integer"},
     },
@@ -200,7 +200,8 @@ class EventsView(ApiView):
     )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """Server-sent events: `progress` on every change and `done` once at the end, each with
-        the upload as JSON. Polling the upload itself works too."""
+        the upload as JSON; or `deleted` at the end, with the `id` alone. Polling the upload itself
+        works too."""
         owner = caller(request)
         services.get(owner=owner, upload_id=upload_id)
         return StreamingHttpResponse(
