@@ -21,6 +21,7 @@ import pytest
 
 from discern.vision.contract import TextResult
 from tests.fakes.pictures import PictureEngine, picture
+from tests.needed import lacking
 from tests.services import PostgreSQL, RabbitMQ, Redis, Service
 from tests.web.live import LiveSite
 
@@ -52,7 +53,7 @@ class JournalEngine(PictureEngine):
 @pytest.fixture(scope="module", params=[Redis, RabbitMQ])
 def broker(request: pytest.FixtureRequest) -> Iterator[Service]:
     if reason := request.param.missing():
-        pytest.skip(reason)
+        lacking(reason)
     with request.param() as service:
         yield service
 
@@ -259,7 +260,7 @@ def test_on_postgresql_a_picture_survives_the_database_s_crash_and_need_not_wait
     needed: list[type[Service]] = [PostgreSQL, *([broker_kind] if broker_kind else [])]
     for kind in needed:
         if reason := kind.missing():
-            pytest.skip(reason)
+            lacking(reason)
     with ExitStack() as stack:
         database = stack.enter_context(PostgreSQL())
         urls = {"DISCERN_DATABASE_URL": database.url}
