@@ -5485,7 +5485,7 @@ export interface operations {
             header: {
                 "Tus-Resumable": "1.0.0";
                 "Upload-Length": number;
-                /** @description filename, and find as in uploadPictures; values in base64. */
+                /** @description filename; find and priority as in uploadPictures. Values in base64. */
                 "Upload-Metadata"?: string;
             };
             path?: never;
