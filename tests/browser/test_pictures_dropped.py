@@ -1,4 +1,4 @@
-"""Pictures that are dropped on the page, and what is drawn over them."""
+"""Pictures that are dropped on the page, what is drawn over them, and those that were given up."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.test_looks import violations
 from tests.browser.test_pictures import (
     BLOB,
     DETECTOR,
     PHOTOGRAPHS,
     READ_MS,
+    card,
+    choose,
     open_when_done,
     sign,
 )
@@ -173,3 +176,46 @@ def test_dropped_photographs_show_progress_then_boxes_labels_and_text(page: Page
     expect(objects.get_by_text("bus", exact=True).first).to_be_visible()
     expect(page.get_by_role("region", name="Text").get_by_role("listitem")).not_to_have_count(0)
     _check_borders(page)
+
+
+def give_up(stack: Stack, name: str, *, state: str, code: str, message: str) -> None:
+    """Leaves a picture as three workers that died over its text, or a refusal, leave it."""
+    stack.command(
+        "manage",
+        "shell",
+        "-c",
+        "from discern.web.uploads.models import Upload\n"
+        f"Upload.objects.filter(name={name!r}).update(state={state!r}, error_code={code!r}, "
+        f"error_message={message!r}, progress_done=2, text_found=None, mood=None)",
+    )
+
+
+@pytest.mark.usefixtures("bright")
+@pytest.mark.parametrize(
+    ("state", "word", "reason"),
+    [
+        ("dead", "Set aside", "Its worker stopped each time it worked on this picture."),
+        ("failed", "Could not be read", "The file ends too early."),
+    ],
+)
+def test_a_picture_given_up_says_why_and_once_that_it_is_kept_and_is_tried_again_by_keyboard(
+    page: Page, stack: Stack, state: str, word: str, reason: str
+) -> None:
+    name = f"{state}.png"
+    page.goto("/pictures")
+    choose(page, (name, sign("Given up")))
+    open_when_done(page, name)
+    give_up(stack, name, state=state, code="corrupt_media", message="The file ends too early.")
+    page.goto("/pictures")
+    expect(card(page, name)).to_contain_text(word)
+    page.get_by_role("link", name=name).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text(word)
+    expect(alert).to_contain_text(reason)
+    assert alert.inner_text().count("kept") == 1
+    assert violations(page) == []
+    page.get_by_role("button", name="Try again", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(alert).to_have_count(0)
+    text = page.get_by_role("region", name="Text")
+    expect(text.get_by_role("listitem").filter(has_text="Given up")).to_be_visible(timeout=READ_MS)
