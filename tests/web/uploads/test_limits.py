@@ -73,12 +73,13 @@ class _Unread(io.BytesIO):
 
 def test_a_form_over_100_mib_is_refused_by_its_length_before_it_is_read(client: Client) -> None:
     limit = 100 * 1024 * 1024
+    unread: dict[str, Any] = {"wsgi.input": _Unread(), "CONTENT_LENGTH": str(limit + 1)}
     response = client.generic(
         "POST",
         API,
         b"-",
         content_type="multipart/form-data; boundary=b",
-        **{"wsgi.input": _Unread(), "CONTENT_LENGTH": str(limit + 1)},
+        **unread,
     )
     assert told(response) == (413, "too_large", "files", limit)
     assert limit == MAX_FORM_BYTES
