@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +30,9 @@ def test_what_is_lacking_is_a_failure_in_ci(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_there_is_imported_in_ci_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     assert needed_module("json") is json
+
+
+def test_no_test_skips_by_itself_where_a_service_is_missing() -> None:
+    skips = re.compile(r"missing\(\).*\n\s+pytest\.skip\(")
+    files = Path(__file__).parents[1].rglob("*.py")
+    assert [path.name for path in files if skips.search(path.read_text())] == []

@@ -3,6 +3,7 @@ that go away and workers that are killed cost time, and nothing else."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ import pytest
 
 from discern.vision.contract import TextResult
 from tests.fakes.pictures import PictureEngine, picture
+from tests.needed import lacking
 from tests.services import PostgreSQL, RabbitMQ, Redis, Service
 from tests.web.live import LiveSite
 
@@ -52,7 +54,7 @@ class JournalEngine(PictureEngine):
 @pytest.fixture(scope="module", params=[Redis, RabbitMQ])
 def broker(request: pytest.FixtureRequest) -> Iterator[Service]:
     if reason := request.param.missing():
-        pytest.skip(reason)
+        lacking(reason)
     with request.param() as service:
         yield service
 
@@ -79,11 +81,11 @@ def _site(home: Path, **settings: str) -> Iterator[LiveSite]:
 class WorkerProcess:
     """``runworker`` with all its child processes."""
 
-    def __init__(self, site: LiveSite) -> None:
+    def __init__(self, site: LiveSite, *, threads: int = 2) -> None:
         self._log = site.home / "worker.log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "discern.web", "runworker", "--threads", "2"],
+                [sys.executable, "-m", "discern.web", "runworker", "--threads", str(threads)],
                 env=site.environment,
                 stdout=log,
                 stderr=log,
@@ -107,8 +109,11 @@ class WorkerProcess:
         self.process.wait()
 
 
-def send(client: httpx.Client, color: str = "green") -> str:
-    response = client.post("/api/v1/uploads", files={"files": ("p.jpg", picture(color))})
+def send(client: httpx.Client, color: str = "green", *, priority: str = "interactive") -> str:
+    asked = {"priority": priority}
+    response = client.post(
+        "/api/v1/uploads", params=asked, files={"files": ("p.jpg", picture(color))}
+    )
     assert response.status_code == 202, response.text
     return str(response.json()["uploads"][0]["links"]["self"])
 
@@ -259,7 +264,7 @@ def test_on_postgresql_a_picture_survives_the_database_s_crash_and_need_not_wait
     needed: list[type[Service]] = [PostgreSQL, *([broker_kind] if broker_kind else [])]
     for kind in needed:
         if reason := kind.missing():
-            pytest.skip(reason)
+            lacking(reason)
     with ExitStack() as stack:
         database = stack.enter_context(PostgreSQL())
         urls = {"DISCERN_DATABASE_URL": database.url}
@@ -282,3 +287,58 @@ def test_on_postgresql_a_picture_survives_the_database_s_crash_and_need_not_wait
 
 def _answers(client: httpx.Client) -> bool:
     return client.get("/api/v1/uploads").status_code == 200
+
+
+def test_through_celery_what_a_person_waits_for_goes_before_an_earlier_batch(
+    celery_site: LiveSite,
+) -> None:
+    _interactive_first(celery_site)
+
+
+def test_embedded_what_a_person_waits_for_goes_before_an_earlier_batch(
+    embedded_site: LiveSite,
+) -> None:
+    _interactive_first(embedded_site)
+
+
+def _interactive_first(site: LiveSite) -> None:
+    """While the one worker is busy, a batch is put in and then one picture that somebody awaits."""
+    journal, slow = site.home / "journal", site.home / "slow"
+    with site.client() as client, WorkerProcess(site, threads=1):
+        do_one(client)
+        journal.unlink()
+        slow.touch()
+        busy = send(client)
+        until(journal.exists)
+        batch = [send(client, priority="batch") for _ in range(5)]
+        awaited = send(client)
+        slow.unlink()
+        until(lambda: is_done(client, busy, awaited, *batch))
+        began = {
+            address: client.get(address).json()["started_at"] for address in (busy, awaited, *batch)
+        }
+    assert sorted(began, key=lambda address: str(began[address]))[:2] == [busy, awaited]
+
+
+def test_celery_acknowledges_late_takes_one_at_a_time_and_ends_what_hangs(
+    broker: Any, tmp_path: Path
+) -> None:
+    asked = ["task_acks_late", "task_reject_on_worker_lost", "worker_prefetch_multiplier"]
+    limits = ["task_soft_time_limit", "task_time_limit"]
+    program = f"""
+import django, json
+django.setup()
+from discern.web.jobs.celery import app
+print(json.dumps([app.conf[name] for name in {asked + limits}]))
+"""
+    environment = {
+        **os.environ,
+        **SETTINGS,
+        "DISCERN_BROKER_URL": broker.url,
+        "DISCERN_HOME": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "tests.web.settings",
+    }
+    told = subprocess.check_output([sys.executable, "-c", program], env=environment)
+    late, rejects, prefetch, soft_s, hard_s = json.loads(told.splitlines()[-1])
+    assert (late, rejects, prefetch) == (True, True, 1)
+    assert 0 < soft_s < hard_s <= 3_600

@@ -12,6 +12,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from discern.web.jobs.registry import kinds
+from tests.needed import lacking
 from tests.services import Prometheus
 
 DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/dashboards/discern.json"
@@ -55,7 +56,7 @@ def test_the_dashboard_names_only_routes_and_jobs_that_there_are() -> None:
 @pytest.mark.services
 def test_prometheus_understands_every_question_of_the_dashboard() -> None:
     if reason := Prometheus.missing():
-        pytest.skip(reason)
+        lacking(reason)
     with Prometheus({}) as prometheus, httpx.Client(base_url=prometheus.url) as client:
         for query in QUERIES:
             answer = client.get("/api/v1/query", params={"query": query}).json()

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.needed import lacking
 from tests.services import RabbitMQ, Redis
 from tests.web.live import LiveSite
 
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture(params=[Redis, RabbitMQ])
 def broker(request: pytest.FixtureRequest) -> Iterator[str]:
     if reason := request.param.missing():
-        pytest.skip(reason)
+        lacking(reason)
     with request.param() as service:
         yield service.url
 

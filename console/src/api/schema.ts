@@ -505,7 +505,8 @@ export interface paths {
         };
         /**
          * @description Server-sent events: `progress` on every change and `done` once at the end, each with
-         *     the upload as JSON. Polling the upload itself works too.
+         *     the upload as JSON; or `deleted` at the end, with the `id` alone. Polling the upload itself
+         *     works too.
          */
         get: operations["uploadEvents"];
         put?: never;
@@ -5059,7 +5060,7 @@ export interface operations {
                 content: {
                     "text/event-stream": {
                         /** @enum {string} */
-                        event: "progress" | "done";
+                        event: "progress" | "done" | "deleted";
                         data: string;
                         retry?: number;
                     };
@@ -5484,7 +5485,7 @@ export interface operations {
             header: {
                 "Tus-Resumable": "1.0.0";
                 "Upload-Length": number;
-                /** @description filename, and find as in uploadPictures; values in base64. */
+                /** @description filename; find and priority as in uploadPictures. Values in base64. */
                 "Upload-Metadata"?: string;
             };
             path?: never;

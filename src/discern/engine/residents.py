@@ -135,6 +135,11 @@ class Residents:
         """How long each loaded model took to load."""
         return {key: resident.seconds for key, resident in list(self._residents.items())}
 
+    def active_tasks(self) -> list[str]:
+        """The tasks that a loaded model answers."""
+        with self._lock:
+            return sorted(self._active)
+
     def refresh(self, task: str) -> Loaded:
         """Loads what the store now says answers ``task`` and lets it take over; the former one
         finishes what it has. If loading fails, the former one goes on."""

@@ -186,8 +186,10 @@ class Server:
 
     def refresh(self) -> None:
         """Begins to load what the catalog now says is active, in a thread of its own."""
-        tasks = self.settings.tasks
-        loads = [partial(self.engine.residents.refresh, task) for task in tasks]
+        residents = self.engine.residents
+        # A detector is loaded when the first picture comes; it is followed from then on.
+        tasks = dict.fromkeys([*self.settings.tasks, *residents.active_tasks()])
+        loads = [partial(residents.refresh, task) for task in tasks]
         threading.Thread(target=lambda: [self._loads(load) for load in loads], daemon=True).start()
 
     def _required_are_well(self) -> bool:

@@ -73,11 +73,14 @@ def at_once(count: int, act: Callable[[], Any]) -> list[Any]:
         return list(pool.map(one, range(count)))
 
 
-def begin(client: Client, content: bytes, name: str = "photo.jpg") -> str:
+def begin(client: Client, content: bytes, name: str = "photo.jpg", **told: str) -> str:
+    metadata = {"filename": name, **told}
     response = client.post(
         f"{API}/resumable",
         HTTP_UPLOAD_LENGTH=str(len(content)),
-        HTTP_UPLOAD_METADATA=f"filename {b64encode(name.encode()).decode()}",
+        HTTP_UPLOAD_METADATA=",".join(
+            f"{key} {b64encode(value.encode()).decode()}" for key, value in metadata.items()
+        ),
         headers=TUS,
     )
     assert response.status_code == 201, response.content

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from django.test import Client
 
+from discern.web.jobs.models import BATCH, INTERACTIVE
 from discern.web.uploads import housekeeping, storing
 from discern.web.uploads.models import (
     Part,
@@ -37,6 +40,27 @@ def test_a_file_sent_in_parts_becomes_an_upload_with_its_last_byte(client: Clien
     assert Part.objects.count() == 0
     work()
     assert client.get(last["Content-Location"]).json()["state"] == "done"
+
+
+@pytest.mark.parametrize(("told", "kept"), [("batch", BATCH), ("interactive", INTERACTIVE)])
+def test_a_file_sent_in_parts_is_as_urgent_as_its_metadata_says(
+    client: Client, told: str, kept: int
+) -> None:
+    content = picture()
+    location = begin(client, content, priority=told)
+    last = part(client, location, 0, content)
+    assert Upload.objects.get(pk=last["Discern-Upload"]).priority == kept
+
+
+def test_an_urgency_nobody_knows_is_refused_before_the_first_part(client: Client) -> None:
+    response = client.post(
+        f"{API}/resumable",
+        HTTP_UPLOAD_LENGTH="9",
+        HTTP_UPLOAD_METADATA=f"priority {b64encode(b'now').decode()}",
+        headers=TUS,
+    )
+    assert (response.status_code, response.json()["field"]) == (400, "priority")
+    assert ResumableUpload.objects.count() == 0
 
 
 def test_a_part_that_does_not_follow_is_409_and_nothing_is_stored(client: Client) -> None:

@@ -80,6 +80,22 @@ def test_events_tell_progress_and_end_with_done(client: Client) -> None:
     assert json.loads(last.split("data: ")[1])["state"] == "done"
 
 
+def test_events_end_with_deleted_and_the_document_names_every_event(client: Client) -> None:
+    answered = upload(client)
+    response = client.get(answered["links"]["events"])
+    body: Iterator[bytes] = iter(response.streaming_content)  # type: ignore[attr-defined]
+    heard = [next(body), next(body)]
+    client.delete(answered["links"]["self"])
+    heard += body
+    response.close()
+    assert heard[-1].startswith(b"event: deleted\n")
+    assert json.loads(heard[-1].split(b"data: ")[1]) == {"id": answered["id"]}
+    described = client.get("/api/v1/schema", headers={"Accept": "application/json"}).json()
+    stream = described["paths"]["/api/v1/uploads/{upload_id}/events"]["get"]["responses"]["200"]
+    event = stream["content"]["text/event-stream"]["schema"]["properties"]["event"]
+    assert set(event["enum"]) == {"progress", "done", "deleted"}
+
+
 def test_more_event_streams_than_allowed_are_told_to_poll(
     client: Client, stranger: Client, settings: Any
 ) -> None:

@@ -47,6 +47,7 @@ STATUS_BY_CODE: Final[Mapping[str, HTTPStatus]] = {
     "conflict": HTTPStatus.CONFLICT,
     "throttled": HTTPStatus.TOO_MANY_REQUESTS,
     "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
+    "storage_away": HTTPStatus.SERVICE_UNAVAILABLE,
     "quota_exceeded": HTTPStatus.FORBIDDEN,
     "offset_mismatch": HTTPStatus.CONFLICT,
     "unsupported_version": HTTPStatus.PRECONDITION_FAILED,

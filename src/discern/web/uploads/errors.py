@@ -9,6 +9,10 @@ class StorageFull(Unavailable):
     code = "storage_full"
 
 
+class StorageAway(Unavailable):
+    code = "storage_away"
+
+
 class QuotaExceeded(InvalidInput):
     code = "quota_exceeded"
 

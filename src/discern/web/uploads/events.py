@@ -55,8 +55,9 @@ def stream(
     upload_id: uuid.UUID, describe: Callable[[Upload], dict[str, Any]], *, person: Any
 ) -> Iterator[bytes]:
     """The events of one upload, as a body to stream: ``progress`` whenever its row changes, and
-    ``done`` once, last. A comment is sent now and then, so that a connection that died is
-    noticed; after ten minutes the stream ends and the browser asks for it again by itself.
+    last ``done``, or ``deleted`` where the row is gone. A comment is sent now and then, so that a
+    connection that died is noticed; after ten minutes the stream ends and the browser asks for it
+    again by itself.
 
     Raises:
         Overloaded: as many streams are open as this process may have, or ``person`` has half of

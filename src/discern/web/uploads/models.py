@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from discern.web.jobs.models import Job
+from discern.web.jobs.models import INTERACTIVE, Job
 
 MAX_NAME_CHARS: Final = 255
 
@@ -89,6 +89,7 @@ class ResumableUpload(models.Model):
     )
     name = models.CharField(max_length=MAX_NAME_CHARS)
     find = models.CharField(max_length=40, default=",".join(FINDS))
+    priority = models.SmallIntegerField(default=INTERACTIVE)
     length = models.PositiveBigIntegerField()
     offset = models.PositiveBigIntegerField(default=0)
     upload = models.ForeignKey(Upload, on_delete=models.SET_NULL, null=True, blank=True)

@@ -137,9 +137,10 @@ def _forget_if_deleted(row: Upload) -> None:
 
 
 def explain(row: Upload) -> str:
-    """One sentence for a person: what happened, what was kept, what to do."""
+    """For a person: what happened, that the picture was kept, and what to do."""
+    happened = row.error_message
     if row.state == State.DEAD:
-        return "Its worker stopped each time it worked on this picture. It is kept; you can retry."
-    if row.state == State.FAILED and row.error_code == Cancelled.code:
-        return "It was stopped before it was done. It is kept; you can retry."
-    return row.error_message
+        happened = "Its worker stopped each time it worked on this picture."
+    elif row.state == State.FAILED and row.error_code == Cancelled.code:
+        happened = "It was stopped before it was done."
+    return f"{happened} It is kept until you delete it; you can retry."

@@ -17,7 +17,6 @@ from django.utils import timezone
 from discern.errors import InvalidInput, NotFound, TooLarge
 from discern.vision.contract import MAX_IMAGE_BYTES
 from discern.web.accounts.models import User
-from discern.web.jobs.models import INTERACTIVE
 from discern.web.uploads import quotas, services
 from discern.web.uploads.errors import OffsetMismatch
 from discern.web.uploads.models import Part, ResumableUpload, Upload
@@ -34,8 +33,8 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
     """Begins an upload of ``length`` bytes.
 
     Raises:
-        InvalidInput: the length or the metadata cannot be read, or its ``find`` is not as
-            :func:`discern.web.uploads.services.check_find` wants it.
+        InvalidInput: the length or the metadata cannot be read, or its ``find`` or
+            ``priority`` is not as :mod:`discern.web.uploads.services` wants it.
         TooLarge: longer than a picture may be.
         QuotaExceeded: too many unfinished uploads, or no room for this one.
     """
@@ -49,6 +48,7 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
         )
     told = parse_metadata(metadata)
     find = services.check_find(told.get("find"))
+    priority = services.check_priority(told.get("priority"))
     with transaction.atomic():
         quotas.hold(owner)
         quotas.check_open(owner)
@@ -57,6 +57,7 @@ def create(*, owner: User, length: str, metadata: str) -> ResumableUpload:
             owner=owner,
             name=services.clean_name(told.get("filename", "")),
             find=find,
+            priority=priority,
             length=int(length),
             expires_at=timezone.now() + timedelta(hours=settings.UPLOAD_RESUMABLE_HOURS),
         )
@@ -167,7 +168,7 @@ def _finish(owner: User, row: ResumableUpload, files: ExitStack) -> Upload:
     data = b"".join(bytes(part) for part in parts)
     candidate = services.look_at(row.name, data)
     uploads = files.enter_context(
-        services.written(owner=owner, candidates=[candidate], priority=INTERACTIVE, find=row.find)
+        services.written(owner=owner, candidates=[candidate], priority=row.priority, find=row.find)
     )
     services.put_in(owner=owner, rows=uploads, finishing=row)
     row.parts.all().delete()

@@ -22,7 +22,7 @@ from discern.web.accounts.models import User
 from discern.web.api.errors import Conflict
 from discern.web.jobs import bells
 from discern.web.jobs import services as jobs
-from discern.web.jobs.models import INTERACTIVE
+from discern.web.jobs.models import BATCH, INTERACTIVE
 from discern.web.uploads import quotas, storing
 from discern.web.uploads.errors import IdempotencyKeyReused
 from discern.web.uploads.leftovers import doubts
@@ -39,6 +39,7 @@ MAX_FILES: Final = 20
 """The most files accepted in one request."""
 
 MAX_KEY_CHARS: Final = 255
+PRIORITIES: Final = {"interactive": INTERACTIVE, "batch": BATCH}
 
 
 class Incoming(Protocol):
@@ -156,6 +157,19 @@ def check_find(given: str | None) -> str:
             f"'find' must be one or more of {', '.join(FINDS)}, separated by commas.", field="find"
         )
     return ",".join(name for name in FINDS if name in asked)
+
+
+def check_priority(given: str | None) -> int:
+    """How urgent work of that name is; of somebody who waits for it, if None.
+
+    Raises:
+        InvalidInput: it is another word.
+    """
+    if given is None:
+        return INTERACTIVE
+    if given not in PRIORITIES:
+        raise InvalidInput(f"'priority' must be one of {', '.join(PRIORITIES)}.", field="priority")
+    return PRIORITIES[given]
 
 
 def store(

@@ -6,15 +6,18 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, Final, cast
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
-from discern.web.uploads.errors import StorageFull
+from discern.web.uploads.errors import StorageAway, StorageFull
 
 STORAGE_ALIAS: Final = "uploads"
+RETRY_AFTER_S: Final = 5.0
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -58,10 +61,11 @@ def write(name: str, data: bytes) -> str:
 
     Raises:
         StorageFull: no room is left; nothing of the file stays, and what was there does.
+        StorageAway: the bucket's service cannot be reached.
     """
-    place = storage()
     try:
-        return place.save(name, ContentFile(data))
+        with _reached():
+            return storage().save(name, ContentFile(data))
     except OSError as error:
         if error.errno in FULL:
             raise StorageFull(
@@ -72,20 +76,47 @@ def write(name: str, data: bytes) -> str:
 
 
 def open_file(name: str) -> IO[bytes]:
-    """Opens a stored file for reading; FileNotFoundError if it is gone."""
-    return cast(IO[bytes], storage().open(name, "rb"))
+    """Opens a stored file for reading; FileNotFoundError if it is gone, StorageAway if the
+    bucket's service cannot be reached."""
+    with _reached():
+        return cast(IO[bytes], storage().open(name, "rb"))
 
 
 def read(name: str) -> bytes:
-    """A stored file's content; FileNotFoundError if it is gone."""
-    with open_file(name) as stream:
+    """A stored file's content; raises as :func:`open_file`."""
+    with _reached(), open_file(name) as stream:
         return stream.read()
 
 
 def remove(names: Iterable[str]) -> None:
-    """Deletes stored files; empty names and missing files do not matter."""
+    """Deletes stored files; empty names and missing files do not matter. StorageAway if the
+    bucket's service cannot be reached."""
     place = storage()
     for name in names:
         if name:
-            with contextlib.suppress(FileNotFoundError):
+            with _reached(), contextlib.suppress(FileNotFoundError):
                 place.delete(name)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Tells a bucket's outage, which passes, from a failure that somebody is to blame for."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_away(error):
+            raise
+        raise StorageAway(
+            "The storage of files cannot be reached just now.", retry_after_s=RETRY_AFTER_S
+        ) from error
+
+
+def _is_away(error: Exception) -> bool:
+    # Whoever uses no bucket has no botocore; what it raised, it has been imported for.
+    botocore = sys.modules.get("botocore.exceptions")
+    if botocore is None:
+        return False
+    if isinstance(error, botocore.ClientError):
+        status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(status >= 500)
+    return isinstance(error, (botocore.ConnectionError, botocore.HTTPClientError))

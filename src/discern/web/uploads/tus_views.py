@@ -78,7 +78,7 @@ class ResumablesView(TusView):
                 "Upload-Metadata",
                 str,
                 _HEADER,
-                description="filename, and find as in uploadPictures; values in base64.",
+                description="filename; find and priority as in uploadPictures. Values in base64.",
             ),
         ],
         request=None,

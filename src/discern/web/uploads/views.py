@@ -22,7 +22,7 @@ from discern.web.api.errors import Conflict
 from discern.web.api.paging import NewestFirst
 from discern.web.api.problems import problem_of
 from discern.web.api.views import ApiView
-from discern.web.jobs.models import BATCH, INTERACTIVE, State
+from discern.web.jobs.models import State
 from discern.web.uploads import events, render, services, storing
 from discern.web.uploads.errors import QuotaExceeded
 from discern.web.uploads.models import FINDS, IdempotentRequest, Upload, folded
@@ -34,7 +34,6 @@ from discern.web.uploads.serializers import (
     describe,
 )
 
-PRIORITIES: Final = {"interactive": INTERACTIVE, "batch": BATCH}
 THRESHOLD: Final = 0.3
 
 
@@ -83,7 +82,9 @@ class UploadsView(ApiView):
                 description="Sending a request again with the same key does nothing twice.",
             ),
             OpenApiParameter(
-                "priority", enum=list(PRIORITIES), description="interactive (default) or batch."
+                "priority",
+                enum=list(services.PRIORITIES),
+                description="interactive (default) or batch.",
             ),
             OpenApiParameter(
                 "find",
@@ -115,7 +116,7 @@ class UploadsView(ApiView):
         if not candidates:
             raise rejected[0].error
         refused = [_refusal(item) for item in rejected]
-        priority = _priority(request)
+        priority = services.check_priority(request.query_params.get("priority"))
         find = services.check_find(request.query_params.get("find"))
         key = request.headers.get("Idempotency-Key")
         if key is None:
@@ -182,7 +183,7 @@ class RetryView(ApiView):
 _EVENT: Final = {
     "type": "object",
     "properties": {
-        "event": {"type": "string", "enum": ["progress", "done"]},
+        "event": {"type": "string", "enum": ["progress", "done", "deleted"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
         "retry": {"type": "integer"},
     },
@@ -200,7 +201,8 @@ class EventsView(ApiView):
     )
     def get(self, request: Request, upload_id: UUID) -> HttpResponseBase:
         """Server-sent events: `progress` on every change and `done` once at the end, each with
-        the upload as JSON. Polling the upload itself works too."""
+        the upload as JSON; or `deleted` at the end, with the `id` alone. Polling the upload itself
+        works too."""
         owner = caller(request)
         services.get(owner=owner, upload_id=upload_id)
         return StreamingHttpResponse(
@@ -315,13 +317,6 @@ def _refusal(item: services.Rejected) -> dict[str, Any]:
         "detail": problem["detail"],
         **({"limit": problem["limit"]} if "limit" in problem else {}),
     }
-
-
-def _priority(request: Request) -> int:
-    name = request.query_params.get("priority", "interactive")
-    if name not in PRIORITIES:
-        raise InvalidInput(f"'priority' must be one of {', '.join(PRIORITIES)}.", field="priority")
-    return PRIORITIES[name]
 
 
 def _threshold(request: Request) -> float:

@@ -36,7 +36,8 @@ export function AddPictures({ onFiles: onChosen, compact = false }: Props) {
           <IconPhotoPlus size={36} stroke={1.3} aria-hidden="true" />
           <Text fw={550}>Drop pictures here, or click to choose them</Text>
           <Text size="sm" c="dimmed">
-            JPEG, PNG, WebP or GIF, up to 20 MiB each. Pasting works too.
+            JPEG, PNG, WebP or GIF, and HEIC where this site can read it; up to 20 MiB each. Pasting
+            works too.
           </Text>
         </Stack>
       </Dropzone>

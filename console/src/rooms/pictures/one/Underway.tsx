@@ -39,7 +39,7 @@ function Stopped({ upload }: { readonly upload: Upload }) {
         title={stateWord(upload.state)}
       >
         <Stack gap="sm" align="flex-start">
-          <Text size="sm">{upload.error?.message} The file is kept until you delete it.</Text>
+          <Text size="sm">{upload.error?.message}</Text>
           <Button
             size="compact-sm"
             variant="default"
