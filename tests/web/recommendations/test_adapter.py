@@ -20,6 +20,7 @@ from discern.errors import InvalidInput, TooLarge
 from discern.recommendations.contract import Content as CoreContent
 from discern.web.accounts.models import User
 from discern.web.recommendations import adapter
+from discern.web.recommendations.batches import Taken
 from discern.web.recommendations.contents import content_named
 from discern.web.recommendations.models import Content, Impression
 from tests.fakes.recommender import ShelfEngine
@@ -126,3 +127,51 @@ def test_a_connected_model_is_followed_until_it_is_let_go(transactional_db: None
     adapter.disconnect(Group)
     Group.objects.create(name="readers")
     assert not Content.objects.exists()
+
+
+def test_rows_made_without_a_signal_are_taken_in_and_again_is_harmless(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "ROWS_AT_ONCE", 2)
+    Group.objects.bulk_create([Group(name=f"group {i}") for i in range(5)])
+    with pytest.raises(ImproperlyConfigured, match="not connected"):
+        adapter.take_all(Group)
+    adapter.connect(Group, content_of)
+    assert adapter.take_all(Group) == Taken(added=5)
+    assert adapter.take_all(Group) == Taken(replaced=5)
+    assert {row.title for row in Content.objects.all()} == {f"group {i}" for i in range(5)}
+
+
+def test_what_is_recorded_by_row_or_id_is_in_the_next_lists_history(
+    groups: list[Group], shelf: ShelfEngine
+) -> None:
+    assert adapter.record(7, groups[0], liked=True).added == 1
+    assert adapter.record("7", groups[1].pk, view_time=12.5).added == 1
+    assert adapter.record(7, content_named(str(groups[2].pk)), disliked=True, key="a").added == 1
+    assert adapter.record(7, groups[2], disliked=True, key="a").duplicates == 1
+    assert adapter.get_recommendations(7, 2) == groups[3:5]
+    history = shelf.requests[-1].history
+    said = [(event.content, event.liked, event.disliked, event.view_time) for event in history]
+    assert said == [
+        (str(groups[0].pk), True, False, 0.0),
+        (str(groups[1].pk), False, False, 12.5),
+        (str(groups[2].pk), False, True, 0.0),
+    ]
+
+
+def test_a_row_that_was_not_taken_in_yet_is_when_it_is_recorded(groups: list[Group]) -> None:
+    (made,) = Group.objects.bulk_create([Group(name="late")])
+    assert adapter.record(7, made.pk, liked=True).unknown == 1
+    assert adapter.record(7, made, liked=True).added == 1
+    assert content_named(str(made.pk)).title == "late"
+
+
+def test_what_nobody_can_have_meant_is_refused(groups: list[Group]) -> None:
+    with pytest.raises(InvalidInput, match="both liked and disliked"):
+        adapter.record(7, groups[0], liked=True, disliked=True)
+    with pytest.raises(InvalidInput, match="view_time"):
+        adapter.record(7, groups[0], view_time=-1.0)
+    with pytest.raises(InvalidInput, match="key"):
+        adapter.record(7, groups[0], liked=True, key="k" * 65)
+    with pytest.raises(ImproperlyConfigured, match="not connected"):
+        adapter.record(7, User.objects.create_user("ada"), liked=True)

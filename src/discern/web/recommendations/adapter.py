@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
 
-from discern.errors import NotFound
+from discern.errors import InvalidInput, NotFound
 from discern.recommendations import contract
 from discern.recommendations.contract import Filters
-from discern.web.recommendations import lists
+from discern.recommendations.files import parse_interaction
+from discern.web.recommendations import interactions, lists
+from discern.web.recommendations.batches import Taken
+from discern.web.recommendations.bulk import take_contents
 from discern.web.recommendations.contents import contents_by_id, delete_content, put_contents
-from discern.web.recommendations.models import Person
+from discern.web.recommendations.models import Content, Person
 from discern.web.recommendations.people import person_at_first_sight
+
+ROWS_AT_ONCE: Final = 500
+MAX_KEY_CHARS: Final = 64
 
 M = TypeVar("M", bound=Model)
 
@@ -123,11 +130,88 @@ def connect(
         signal.connect(receiver, sender=model, weak=False, dispatch_uid=_uid(model, name))
 
 
+def take_all(model: type[M]) -> Taken:
+    """Takes in every row of a connected model, 500 at a time: those that were there before, and
+    what ``bulk_create`` and ``update`` changed without a signal. Again is harmless.
+
+    Raises:
+        ImproperlyConfigured: ``model`` is not connected.
+    """
+    connection = _connections.get(model)
+    if connection is None:
+        raise ImproperlyConfigured(f"{model._meta.label} is not connected.")
+    rows = model._default_manager.order_by("pk").iterator(chunk_size=ROWS_AT_ONCE)
+    return take_contents(connection.to_content(row) for row in rows)
+
+
+def record(
+    user_id: object,
+    content: Model | str | int,
+    *,
+    liked: bool = False,
+    disliked: bool = False,
+    view_time: float = 0.0,
+    key: str | None = None,
+) -> Taken:
+    """Records what a person did with a content just now; their next list follows from it.
+
+    Args:
+        user_id: your own id of the person.
+        content: a row of a connected model, taken in first where it is not yet; a ``Content`` of
+            Discern's; or a content's id.
+        liked: they liked it.
+        disliked: they did not. :func:`~discern.web.recommendations.interactions.withdraw` takes
+            either back.
+        view_time: seconds they had it before them.
+        key: at most 64 characters of yours; the same one again changes nothing.
+
+    Returns:
+        What became of it: an id that is not there is counted as ``unknown``.
+
+    Raises:
+        InvalidInput: no id, a negative time, or both liked and disliked.
+        ImproperlyConfigured: a row of a model that is not connected.
+    """
+    name = _id_of(content)
+    said = {
+        "person": str(user_id),
+        "content_id": name,
+        "liked": liked,
+        "disliked": disliked,
+        "view_time": view_time,
+        "created_at": timezone.now().timestamp(),
+    }
+    event = parse_interaction(said, where="the interaction")
+    keys = None if key is None else [_checked(key)]
+    taken = interactions.record(interactions=[event], keys=keys)
+    if taken.unknown and isinstance(content, Model) and type(content) in _connections:
+        put_contents(contents=[_connections[type(content)].to_content(content)])
+        taken = interactions.record(interactions=[event], keys=keys)
+    return taken
+
+
 def disconnect(model: type[Model]) -> None:
     """Follows ``model`` no longer; what was taken of it stays."""
     _connections.pop(model, None)
     for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
         signal.disconnect(sender=model, dispatch_uid=_uid(model, name))
+
+
+def _id_of(content: Model | str | int) -> str:
+    if isinstance(content, Content):
+        return content.external_id
+    if not isinstance(content, Model):
+        return str(content)
+    connection = _connections.get(type(content))
+    if connection is None:
+        raise ImproperlyConfigured(f"{content._meta.label} is not connected.")
+    return connection.to_content(content).id
+
+
+def _checked(key: str) -> str:
+    if not 0 < len(key) <= MAX_KEY_CHARS:
+        raise InvalidInput(f"'key' must have 1 to {MAX_KEY_CHARS} characters.", field="key")
+    return key
 
 
 def _uid(model: type[Model], name: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
 from discern.errors import NotFound
 from discern.recommendations.contract import check_id
-from discern.web.accounts.models import User
 from discern.web.recommendations import mirrors
 from discern.web.recommendations.columns import stored
 from discern.web.recommendations.models import Person, UserInteraction
+
+if TYPE_CHECKING:
+    from discern.web.accounts.models import User
 
 
 def person_of_account(*, account: User) -> Person:
