@@ -8,7 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from discern.errors import EngineUnreachable
 from discern.web.accounts.models import User
+from discern.web.recommendations import lists
 from discern.web.recommendations.models import Person
 from discern.web.recommendations.people import person_at_first_sight, person_of_account
 from tests.fakes.recommender import ShelfEngine
@@ -69,3 +71,22 @@ def test_what_is_not_there_is_named_in_one_line(stranger: User) -> None:
         tie("unknown", "--untie")
     with pytest.raises(CommandError, match="either USERNAME or --untie"):
         tie("4711")
+
+
+def test_lists_made_ahead_without_a_model_server_fail_in_one_line_with_the_code(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    like(api, "anna", "text-1")
+    shelf.failure = EngineUnreachable("The model server is away.", retry_after_s=1.0)
+    with pytest.raises(CommandError, match=r"The model server is away\. \[engine_unreachable\]"):
+        call_command("precompute_recommendations", verbosity=0)
+
+
+def test_lists_are_made_ahead_for_everybody_part_by_part(
+    api: Client, contents: None, shelf: ShelfEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PEOPLE_AT_ONCE", 2)
+    for name in ("anna", "ben", "cleo", "dora", "emil"):
+        like(api, name, "text-1")
+    assert lists.precompute() == 5
+    assert Person.objects.filter(precomputed__isnull=False).count() == 5
