@@ -162,7 +162,10 @@ class Environment(BaseSettings):
         description="Largest JSON or form body in bytes; file uploads have limits of their own.",
     )
     text_job_max_bytes: int = Field(
-        default=32 * 2**20, ge=2**10, le=2**28, description="Largest file of texts in bytes."
+        default=32 * 2**20,
+        ge=2**10,
+        le=2**28,
+        description="Largest file of texts, or of contents or interactions to import, in bytes.",
     )
     text_job_max_rows: int = Field(
         default=100_000, ge=1, le=5_000_000, description="Most rows of a file of texts."

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from discern import __version__
-from discern.web.api.rates import Rate
+from discern.web import host
+from discern.web.api.rest import MANNERS
 from discern.web.environment import load_environment
 from discern.web.processes import share_metrics
 from discern.web.storage import caches, databases, file_storages
@@ -112,38 +113,20 @@ UPLOAD_QUOTA_BYTES = ENVIRONMENT.upload_quota_bytes
 UPLOAD_RESUMABLE_HOURS = ENVIRONMENT.upload_resumable_hours
 UPLOAD_EVENT_STREAMS = ENVIRONMENT.upload_event_streams
 
-ENGINE_FACTORY = "discern.web.engine.remote_engine"
-BROKER_URL = ENVIRONMENT.broker_url
-MODEL_SERVER_TIMEOUT_S = ENVIRONMENT.model_server_timeout_s
-TEXT_JOB_MAX_BYTES = ENVIRONMENT.text_job_max_bytes
+_OF_A_HOST = host.defaults()  # what a project that takes an app in needs, too
+ENGINE_FACTORY: str = _OF_A_HOST["ENGINE_FACTORY"]
+BROKER_URL: str = _OF_A_HOST["BROKER_URL"]
+MODEL_SERVER_TIMEOUT_S: float = _OF_A_HOST["MODEL_SERVER_TIMEOUT_S"]
+TEXT_JOB_MAX_BYTES: int = _OF_A_HOST["TEXT_JOB_MAX_BYTES"]
 TEXT_JOB_MAX_ROWS = ENVIRONMENT.text_job_max_rows
-JOB_LEASE_S = ENVIRONMENT.job_lease_s
-WORKER_THREADS = ENVIRONMENT.worker_threads
-IMPRESSION_DAYS = ENVIRONMENT.impression_days
-RECOMMENDATION_EXPERIMENTS: dict[str, dict[str, dict[str, Any]]] = {
-    name: {arm: options.model_dump(exclude_none=True) for arm, options in arms.items()}
-    for name, arms in ENVIRONMENT.recommendation_experiments.items()
-}
-
-RATES = {
-    "key": Rate.parse(ENVIRONMENT.rate_key),
-    "user": Rate.parse(ENVIRONMENT.rate_user),
-    "anonymous": Rate.parse(ENVIRONMENT.rate_anonymous),
-    "sign_in": Rate.parse(ENVIRONMENT.rate_sign_in),
-}
-RATE_COUNTS = ENVIRONMENT.home / "rate_counts" if ENVIRONMENT.cache_url == "local" else None
+JOB_LEASE_S: float = _OF_A_HOST["JOB_LEASE_S"]
+WORKER_THREADS: int = _OF_A_HOST["WORKER_THREADS"]
+IMPRESSION_DAYS: int = _OF_A_HOST["IMPRESSION_DAYS"]
+RECOMMENDATION_EXPERIMENTS: dict[str, Any] = _OF_A_HOST["RECOMMENDATION_EXPERIMENTS"]
+RATES: dict[str, Any] = _OF_A_HOST["RATES"]
+RATE_COUNTS: Path | None = _OF_A_HOST["RATE_COUNTS"]
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_RENDERER_CLASSES": ["discern.web.api.parsing.JsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["discern.web.api.parsing.JsonParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "discern.web.api.parsing.FirstRenderer",
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "discern.web.accounts.authentication.KeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["discern.web.api.throttles.CallerThrottle"],
-    "EXCEPTION_HANDLER": "discern.web.api.handler.handle",
+    **MANNERS,
     "NUM_PROXIES": ENVIRONMENT.proxies,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -15,7 +15,7 @@ from discern.errors import DiscernError, EngineUnreachable, ModelNotFound
 from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction
 from discern.web.engine import MeteredEngine, get_engine
-from discern.web.recommendations import adapter, lists
+from discern.web.recommendations import lists
 from discern.web.recommendations.contents import put_contents
 from discern.web.recommendations.impressions import note_impression
 from discern.web.recommendations.interactions import history_of, record
@@ -253,16 +253,6 @@ def test_a_list_comes_without_reasons_when_none_are_asked_for(
     assert not any("reason" in line for line in lines)
     wrong = api.get(f"{API}/recommendations?person=anna&explain=maybe")
     assert (wrong.status_code, wrong.json()["field"]) == (400, "explain")
-
-
-def test_the_blogs_function_is_a_drop_in_and_keeps_the_order(
-    contents: None, shelf: ShelfEngine
-) -> None:
-    shelf.shelf.reverse()
-    found = adapter.get_recommendations(7, 5)
-    assert found == SHELF[::-1][:5]
-    rows = adapter.in_order(Content, found, field="external_id")
-    assert [row.external_id for row in rows] == found
 
 
 def test_the_demo_library_is_learned_and_explained(

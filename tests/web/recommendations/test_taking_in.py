@@ -12,12 +12,10 @@ from django.test import Client
 
 from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction
-from discern.web.accounts.models import User
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import adapter, bulk, importing, mirrors
-from discern.web.recommendations.contents import content_named
+from discern.web.recommendations import bulk, importing, mirrors
 from discern.web.recommendations.interactions import history_of
 from discern.web.recommendations.mirrors import mirror_everything
 from discern.web.recommendations.models import (
@@ -148,17 +146,3 @@ def test_another_accounts_import_is_not_found(
     upload = SimpleUploadedFile("c.csv", b"content_id\nx\n")
     made = api.post(f"{API}/imports", {"kind": "contents", "file": upload}).json()
     assert other_api.get(f"{API}/imports/{made['id']}").status_code == 404
-
-
-def test_an_own_content_model_is_followed(transactional_db: None) -> None:
-    adapter.connect(User, lambda user: CoreContent(f"user-{user.pk}", title=user.username))
-    try:
-        user = User.objects.create_user("writer")
-        assert content_named(f"user-{user.pk}").title == "writer"
-        user.delete()
-        assert not Content.objects.exists()
-    finally:
-        from django.db.models.signals import post_delete, post_save
-
-        for signal, name in ((post_save, "saved"), (post_delete, "deleted")):
-            signal.disconnect(sender=User, dispatch_uid=f"discern-accounts.User-{name}")

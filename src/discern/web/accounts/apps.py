@@ -8,3 +8,4 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "discern.web.accounts"
     label = "accounts"
+    default_auto_field = "django.db.models.BigAutoField"

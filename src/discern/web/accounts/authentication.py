@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -11,7 +12,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from discern.web.accounts import services
-from discern.web.accounts.models import ApiKey, User
+from discern.web.accounts.models import ApiKey
+
+if TYPE_CHECKING:
+    from discern.web.accounts.models import User
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -43,6 +47,6 @@ class SignedIn(BasePermission):
 
 def caller(request: Request) -> User:
     """The person or service account behind an authenticated request."""
-    if not isinstance(request.user, User):
+    if not isinstance(request.user, get_user_model()):
         raise ImproperlyConfigured("This view needs a permission that asks for authentication.")
     return request.user

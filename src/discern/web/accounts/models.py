@@ -10,7 +10,11 @@ from django.db import models
 
 
 class User(AbstractUser):
-    """A person or a service account. Ours from the first migration, so that it can grow."""
+    """A person or a service account. Ours from the first migration, so that it can grow; in a
+    project with a user model of its own it is not there."""
+
+    class Meta(AbstractUser.Meta):
+        swappable = "AUTH_USER_MODEL"
 
 
 class ApiKey(models.Model):

@@ -9,11 +9,12 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
-from django.contrib.auth import authenticate, login
+from django.contrib.auth import authenticate, get_user_model, login
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Model, Q
 from django.db.models.base import ModelState
@@ -21,7 +22,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from discern.errors import InvalidInput, NotFound, TooLarge
-from discern.web.accounts.models import ApiKey, User
+from discern.web.accounts.models import ApiKey
+
+if TYPE_CHECKING:
+    from discern.web.accounts.models import User
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +85,7 @@ def create_key_for(*, username: str, name: str, expires_at: datetime | None = No
     Raises:
         NotFound: nobody has that name. Otherwise as :func:`create_key`.
     """
-    owner = User.objects.filter(username=username).first()
-    if owner is None:
-        raise NotFound(f"There is no account named {username!r}.", field="username")
-    return create_key(owner=owner, name=name, expires_at=expires_at)
+    return create_key(owner=account_named(username), name=name, expires_at=expires_at)
 
 
 def make_service(*, username: str) -> User:
@@ -96,7 +97,9 @@ def make_service(*, username: str) -> User:
     """
     if not username.strip():
         raise InvalidInput("'user' is blank.", field="user")
-    user, made = User.objects.get_or_create(username=username.strip()[:150])
+    accounts = get_user_model()
+    name: dict[str, Any] = {accounts.USERNAME_FIELD: username.strip()[:150]}
+    user, made = accounts.objects.get_or_create(**name)
     if made:
         user.set_unusable_password()
         user.is_staff = True
@@ -104,6 +107,15 @@ def make_service(*, username: str) -> User:
     elif user.has_usable_password():
         raise InvalidInput(f"{username!r} is a person's account.", field="user")
     return user
+
+
+def account_named(username: str) -> User:
+    """One account by what it signs in with; NotFound when nobody has that name."""
+    accounts = get_user_model()
+    found = accounts.objects.filter(**{accounts.USERNAME_FIELD: username}).first()
+    if found is None:
+        raise NotFound(f"There is no account named {username!r}.", field="username")
+    return found
 
 
 def find_key(secret: str) -> ApiKey | None:
@@ -131,15 +143,24 @@ def find_key(secret: str) -> ApiKey | None:
 
 
 _STANDS: Final = (
-    "SELECT 1 FROM accounts_apikey k JOIN accounts_user u ON u.id = k.owner_id "
-    "WHERE k.digest = %s AND k.revoked_at IS NULL AND u.is_active"
+    "SELECT 1 FROM accounts_apikey k JOIN {table} u ON u.{pk} = k.owner_id "
+    "WHERE k.digest = %s AND k.revoked_at IS NULL{active}"
 )
+
+
+@lru_cache(maxsize=1)
+def _stands_query() -> str:
+    of_user = get_user_model()._meta
+    columns = {field.name: connection.ops.quote_name(str(field.column)) for field in of_user.fields}
+    table, pk = connection.ops.quote_name(of_user.db_table), columns[of_user.pk.name]
+    active = f" AND u.{columns['is_active']}" if "is_active" in columns else ""
+    return _STANDS.format(table=table, pk=pk, active=active)
 
 
 def _stands(digest: str) -> bool:
     # Written out because the ORM takes ten times as long to compose it as SQLite to answer.
     with connection.cursor() as cursor:
-        cursor.execute(_STANDS, [digest])
+        cursor.execute(_stands_query(), [digest])
         return cursor.fetchone() is not None
 
 
@@ -210,7 +231,7 @@ def revoke_key(*, owner: User, key_id: UUID) -> None:
 def sign_in(request: HttpRequest, *, username: str, password: str) -> User | None:
     """Starts a session, or returns None when name and password do not belong together."""
     user = authenticate(request, username=username, password=password)
-    if not isinstance(user, User):
+    if not isinstance(user, get_user_model()):
         return None
     login(request, user)
     return user
@@ -231,7 +252,7 @@ def make_demo(*, home: Path) -> tuple[str, str]:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(password + "\n")
-    user, _ = User.objects.get_or_create(username=DEMO_USERNAME)
+    user, _ = get_user_model().objects.get_or_create(username=DEMO_USERNAME)
     if not (user.is_active and user.is_staff and user.check_password(password)):
         user.is_active = True
         user.is_staff = True  # who runs a demo tries what those who run a site do

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import logout
+from django.contrib.auth import get_user_model, logout
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.authentication import SessionAuthentication
@@ -19,7 +19,6 @@ from discern.web.accounts import (
     services,
 )
 from discern.web.accounts.authentication import SignedIn, caller
-from discern.web.accounts.models import User
 from discern.web.accounts.serializers import (
     CreatedKeySerializer,
     CredentialsSerializer,
@@ -74,7 +73,7 @@ class SessionView(ApiView):
                 raise Throttled(verdict.reset_s, "Too many sign-in attempts.")
 
     def _describe(self, request: Request) -> Response:
-        user = request.user if isinstance(request.user, User) else None
+        user = request.user if isinstance(request.user, get_user_model()) else None
         token = get_token(request._request)
         body = {"user": user, "csrf_token": token, "demo": settings.DEMO}
         return Response(SessionSerializer(body).data)

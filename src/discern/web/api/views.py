@@ -14,11 +14,22 @@ from rest_framework.views import APIView
 
 from discern.errors import NotFound
 from discern.web.api.errors import LengthRequired
+from discern.web.api.rest import own_settings
+
+_OWN: Any = own_settings()
 
 
 class ApiView(APIView):
     """Counts every request, refused ones too, adds the caller's rate to each answer, and keeps
-    answers out of shared caches."""
+    answers out of shared caches. A host project's own REST_FRAMEWORK changes nothing here."""
+
+    settings = _OWN
+    renderer_classes = _OWN.DEFAULT_RENDERER_CLASSES
+    parser_classes = _OWN.DEFAULT_PARSER_CLASSES
+    content_negotiation_class = _OWN.DEFAULT_CONTENT_NEGOTIATION_CLASS
+    authentication_classes = _OWN.DEFAULT_AUTHENTICATION_CLASSES
+    permission_classes = _OWN.DEFAULT_PERMISSION_CLASSES
+    throttle_classes = _OWN.DEFAULT_THROTTLE_CLASSES
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         try:

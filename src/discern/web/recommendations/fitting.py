@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -31,6 +32,8 @@ def fit_beside(work: Work[LearningJob]) -> Mapping[str, Any]:
         [*command, "--tune-seconds", seconds, "--supervised"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        # A host project's settings lie where its manage.py is, which need not be this folder.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         text=True,
     ) as process:
         try:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
@@ -25,7 +25,6 @@ from discern.recommendations.files import (
     parse_interaction,
 )
 from discern.recommendations.parquet import read_parquet
-from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
 from discern.web.jobs.models import BATCH, State
 from discern.web.jobs.registry import Kind, register
@@ -35,6 +34,9 @@ from discern.web.recommendations.columns import moment
 from discern.web.recommendations.contents import put_contents
 from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import ImportJob
+
+if TYPE_CHECKING:
+    from discern.web.accounts.models import User
 
 PARQUET_MAGIC: Final = b"PAR1"
 MAX_PROBLEMS: Final = 20

@@ -33,6 +33,7 @@ from discern.web.recommendations.models import Content, Impression, Person, Prec
 from discern.web.recommendations.numbers import listed
 
 PRECOMPUTED_LENGTH: Final = 50
+PEOPLE_AT_ONCE: Final = 500
 RANKED_BY: Final = ("diversity", "exploration")
 """What an arm may decide of how a list is ranked, besides the model."""
 
@@ -103,10 +104,24 @@ def similar(*, content: Content, n: int, filters: Filters) -> Shown:
 
 
 def precompute(*, people: Sequence[Person] | None = None) -> int:
-    """Makes lists ahead for everyone (or ``people``); returns how many."""
-    wanted = Person.objects.iterator() if people is None else iter(people)
-    count = 0
-    for person in wanted:
+    """Makes lists ahead for everyone (or ``people``); returns how many.
+
+    Raises:
+        ModelNotFound: nothing was fitted yet. Unavailable, DeadlineExceeded: the model server is
+            away; lists made before it went stay.
+    """
+    if people is not None:
+        return _precompute(people)
+    # By parts, so that no cursor stays open on the database while the model server is asked.
+    count, last = 0, 0
+    while part := list(Person.objects.filter(pk__gt=last).order_by("pk")[:PEOPLE_AT_ONCE]):
+        count += _precompute(part)
+        last = part[-1].pk
+    return count
+
+
+def _precompute(people: Sequence[Person]) -> int:
+    for person in people:
         request = _request(person, n=PRECOMPUTED_LENGTH)
         found = get_engine().recommend(request, deadline_s=settings.MODEL_SERVER_TIMEOUT_S)
         PrecomputedList.objects.update_or_create(
@@ -118,8 +133,7 @@ def precompute(*, people: Sequence[Person] | None = None) -> int:
                 "created_at": timezone.now(),
             },
         )
-        count += 1
-    return count
+    return len(people)
 
 
 def compare_arms(*, experiment: str) -> list[dict[str, Any]]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from django.db import connection, transaction
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connection, transaction
 
 from discern.errors import NotFound
 from discern.recommendations.contract import check_id
-from discern.web.accounts.models import User
+from discern.web.api.errors import Conflict
 from discern.web.recommendations import mirrors
 from discern.web.recommendations.columns import stored
 from discern.web.recommendations.models import Person, UserInteraction
+
+if TYPE_CHECKING:
+    from discern.web.accounts.models import User
 
 
 def person_of_account(*, account: User) -> Person:
@@ -21,6 +25,57 @@ def person_of_account(*, account: User) -> Person:
         account=account, defaults={"external_id": f"account-{account.pk}"}
     )
     return person
+
+
+def tie(external_id: str, *, username: str) -> Person:
+    """Ties the person of that id, made if there is none, to the account that signs in as
+    ``username``: it acts for them from its next request on. Again is harmless. A row that the
+    account was given at first use gives way while nothing was done under it.
+
+    Raises:
+        InvalidInput: what is no id. NotFound: no such account.
+        Conflict: the person has another account, or the account another person.
+    """
+    accounts = get_user_model()
+    account = accounts.objects.filter(**{accounts.USERNAME_FIELD: username}).first()
+    if account is None:
+        raise NotFound(f"There is no account named {username!r}.", field="username")
+    person = person_at_first_sight(external_id=check_id(external_id, field="person"))
+    if person.account_id == account.pk:
+        return person
+    if person.account_id is not None:
+        raise Conflict(f"'{person.external_id}' is tied to another account; untie it first.")
+    former = Person.objects.filter(account=account).first()
+    try:
+        with transaction.atomic():
+            if former is not None:
+                _give_way(former)
+            person.account = account
+            person.save(update_fields=["account"])
+    except IntegrityError:  # somebody else was first
+        raise Conflict(f"The account {username!r} has just been tied to somebody.") from None
+    return person
+
+
+def untie(*, external_id: str) -> Person:
+    """Lets no account act for that person any longer; what they did stays theirs.
+
+    Raises:
+        NotFound: nothing is known of them.
+    """
+    person = person_named(external_id)
+    person.account = None
+    person.save(update_fields=["account"])
+    return person
+
+
+def _give_way(former: Person) -> None:
+    if UserInteraction.objects.filter(person=former).exists():
+        raise Conflict(
+            f"The account is tied to '{former.external_id}', who did things already; untie or "
+            "forget them first."
+        )
+    former.delete()
 
 
 def person_at_first_sight(*, external_id: str) -> Person:

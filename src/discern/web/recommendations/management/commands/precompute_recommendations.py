@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from discern.errors import DiscernError
 from discern.web.recommendations import lists
 
 
@@ -13,4 +14,8 @@ class Command(BaseCommand):
     help = "Make everybody's list ahead; what the nightly job does."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(f"{lists.precompute()} lists")
+        try:
+            count = lists.precompute()
+        except DiscernError as error:
+            raise CommandError(f"{error.message} [{error.code}]") from error
+        self.stdout.write(f"{count} lists")
