@@ -777,7 +777,7 @@ export interface components {
             name: string;
             version: string;
             model_bytes: number;
-            /** @description Of the fit: quality on held-out people, coverage, Gini, seconds, sizes. */
+            /** @description Of the fit: quality on held-out people, coverage, Gini, seconds, sizes, and the most memory its process held, in megabytes. */
             report: {
                 [key: string]: number;
             };
@@ -904,6 +904,10 @@ export interface components {
             readonly id: string;
             readonly state: components["schemas"]["StateEnum"];
             readonly stage: string;
+            /** @description Contents solved so far. */
+            readonly progress_done: number;
+            /** @description Contents to solve, null while settings are searched for; twice as many as there are where people are held out to measure on. */
+            readonly progress_total: number | null;
             /** Format: double */
             readonly tune_seconds: number;
             readonly version: string;

@@ -169,7 +169,8 @@ class FittedModelSerializer(serializers.Serializer[Any]):
     model_bytes = serializers.IntegerField(source="bytes")
     report = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="Of the fit: quality on held-out people, coverage, Gini, seconds, sizes.",
+        help_text="Of the fit: quality on held-out people, coverage, Gini, seconds, "
+        "sizes, and the most memory its process held, in megabytes.",
     )
 
 
@@ -215,6 +216,13 @@ class ImportJobSerializer(serializers.ModelSerializer[ImportJob]):
 
 
 class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
+    progress_done = serializers.IntegerField(read_only=True, help_text="Contents solved so far.")
+    progress_total = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="Contents to solve, null while settings are searched for; twice as many as "
+        "there are where people are held out to measure on.",
+    )
     report = serializers.DictField(child=serializers.FloatField())
 
     class Meta:
@@ -223,6 +231,8 @@ class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
             "id",
             "state",
             "stage",
+            "progress_done",
+            "progress_total",
             "tune_seconds",
             "version",
             "report",
