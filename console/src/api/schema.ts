@@ -98,7 +98,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All contents, newest first. */
+        /** @description All contents, newest first, each with how many people have met it. */
         get: operations["listContents"];
         put?: never;
         /** @description Add contents, or replace those with the same id; all or none. */
@@ -719,7 +719,19 @@ export interface components {
             next: string | null;
             /** Format: uri */
             previous: string | null;
-            results: components["schemas"]["Content"][];
+            results: components["schemas"]["ContentRow"][];
+        };
+        ContentRow: {
+            readonly content_id: string;
+            readonly title: string;
+            readonly text: string;
+            readonly category: string;
+            readonly tags: string[];
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly available: boolean;
+            /** @description How many people have met it. */
+            readonly people: number;
         };
         CreatedKey: {
             /** Format: uuid */
@@ -1063,6 +1075,11 @@ export interface components {
             shown_contents: number;
             /** @description People who met each content, the best known first; 200 at most. */
             popularity: number[];
+            /**
+             * Format: double
+             * @description What the best known fifth of all contents, also those that nobody met, has of all the meetings of people and contents; from 0 to 1.
+             */
+            best_known_share: number;
             categories: components["schemas"]["Category"][];
             /** @description The one that answers. */
             model: components["schemas"]["FittedModel"] | null;
