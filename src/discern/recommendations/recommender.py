@@ -175,8 +175,10 @@ class Recommender:
         filters: Filters | None = None,
         diversity: float = 0.0,
         exploration: float = 0.1,
+        day: int | None = None,
     ) -> list[Recommendation]:
-        """The person's list, best first. Somebody unknown gets the popular."""
+        """The person's list, best first. Somebody unknown gets the popular. New contents take
+        turns by ``day``, in days since 1970; that of the person's newest event if None."""
         events = self._histories.get(str(person), [])
         met = events[-MAX_SEEN:] if len(events) > MAX_EVENTS else []
         return self.ranker.recommend(
@@ -187,6 +189,8 @@ class Recommender:
                 filters=filters or Filters(),
                 diversity=diversity,
                 exploration=exploration,
+                person=str(person),
+                day=day,
             )
         )
 
