@@ -167,6 +167,45 @@ def test_the_catalog_is_shown_fed_and_learned_from(page: Page) -> None:
     expect(page.get_by_role("region", name="The model that answers")).to_be_visible()
 
 
+def test_every_text_is_listed_in_pages_by_category_and_by_keyboard(page: Page) -> None:
+    page.goto("/reading/catalog")
+    table = page.get_by_role("table", name="All texts")
+    rows = table.locator("tbody tr")
+    expect(rows).to_have_count(20)
+    for heading in ("Title", "Category", "Tags", "Readers who met it", "Available"):
+        expect(table.get_by_role("columnheader", name=heading, exact=True)).to_be_visible()
+    first = rows.first.get_by_role("link").inner_text()
+    pages = page.get_by_role("navigation", name="Pages of texts")
+    newer, older = (
+        pages.get_by_role("button", name=name) for name in ("Newer texts", "Older texts")
+    )
+    expect(newer).to_have_attribute("aria-disabled", "true")
+    older.focus()
+    page.keyboard.press("Enter")
+    expect(newer).to_have_attribute("aria-disabled", "false")
+    expect(rows.first.get_by_role("link")).not_to_have_text(first)
+    newer.focus()
+    page.keyboard.press("Enter")
+    expect(rows.first.get_by_role("link")).to_have_text(first)
+    expect(newer).to_be_focused()
+    page.get_by_label("Category", exact=True).select_option("Space")
+    expect(table).to_have_attribute("aria-busy", "false")
+    expect(rows.filter(has_not_text="Space")).to_have_count(0)
+    met = [int(text) for text in rows.locator("td:nth-child(4)").all_inner_texts()]
+    assert max(met) > 0
+    rows.first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile("/reading/text/"))
+
+
+def test_an_empty_library_says_how_texts_come_into_it(page: Page) -> None:
+    page.route(
+        f"**{API}/contents?*",
+        lambda route: route.fulfill(json={"next": None, "previous": None, "results": []}),
+    )
+    page.goto("/reading/catalog")
+    expect(page.get_by_text("There are no texts yet")).to_be_visible()
+
+
 def test_signed_out_the_room_says_why_it_needs_to_know_who_one_is(open_page: OpenPage) -> None:
     page = open_page()
     page.goto("/reading")

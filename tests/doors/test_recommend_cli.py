@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 pytest.importorskip("scipy")
 pytest.importorskip("sklearn")
 
+from discern.catalog.store import Store
 from discern.cli import cli
+from discern.cli.progress import Course
 from discern.errors import DiscernError
 from discern.recommendations.contract import Content
 from discern.recommendations.library import Library
@@ -232,3 +234,41 @@ def test_where_there_is_a_site_its_database_takes_the_files_in(home: Path) -> No
 def _discern(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "discern.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_fit_reports_quality_spread_time_and_memory_and_its_bundle_keeps_them(
+    home: Path,
+) -> None:
+    more = [
+        {**row, "user_id": f"{row['user_id']}-{twin}"} for row in interactions() for twin in "ab"
+    ]
+    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", more)
+    result = run(
+        *("fit", "--contents", listed, "--interactions", events, "--tune-seconds", "0", "--json")
+    )
+    told = json.loads(result.stdout)
+    five = {"ndcg@10", "coverage@10", "gini@10", "fit_seconds", "peak_memory_mb"}
+    assert told.keys() >= five
+    assert 0 < told["coverage@10"] <= 1
+    assert 0 <= told["gini@10"] < 1
+    assert 10 < told["peak_memory_mb"] < 100_000
+    kept = Store(home / "home").active("recommendation").manifest.quality
+    assert {name: kept[name] for name in five} == {name: told[name] for name in five}
+
+
+def test_a_fit_shows_what_is_solved_in_a_bar_and_the_time_left_in_lines(
+    fitted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # a bar is drawn on a terminal only
+    with Course() as course:
+        course.line("searching, 3 s left")
+        course.solved(50, 200)
+        course.line("learning")
+        course.solved(100, 200)
+        course.solved(200, 200)
+    shown = capsys.readouterr().err
+    assert "searching, 3 s left\n" in shown
+    assert shown.index("50/200") < shown.index("\nlearning") < shown.index("100/200")
+    assert "200/200" in shown
+    lines = run("fit", "--tune-seconds", "0").stderr
+    assert "contents solved" in lines

@@ -180,6 +180,7 @@ def test_a_worker_fits_what_was_asked_for_and_servers_take_it_up(world: World) -
     assert job["report"]["fit_seconds"] > 0
     assert job["report"]["peak_memory_mb"] > 1
     assert 0 < job["report"]["coverage@10"] <= 1
+    assert job["progress_done"] == job["progress_total"] == 2 * job["report"]["contents"]
     assert shown["version"] == job["version"] != before
     assert shown["report"].keys() == job["report"].keys()
     until(lambda: version(world) == job["version"])

@@ -98,7 +98,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All contents, newest first. */
+        /** @description All contents, newest first, each with how many people have met it. */
         get: operations["listContents"];
         put?: never;
         /** @description Add contents, or replace those with the same id; all or none. */
@@ -720,7 +720,19 @@ export interface components {
             next: string | null;
             /** Format: uri */
             previous: string | null;
-            results: components["schemas"]["Content"][];
+            results: components["schemas"]["ContentRow"][];
+        };
+        ContentRow: {
+            readonly content_id: string;
+            readonly title: string;
+            readonly text: string;
+            readonly category: string;
+            readonly tags: string[];
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly available: boolean;
+            /** @description How many people have met it. */
+            readonly people: number;
         };
         CreatedKey: {
             /** Format: uuid */
@@ -778,7 +790,7 @@ export interface components {
             name: string;
             version: string;
             model_bytes: number;
-            /** @description Of the fit: quality on held-out people, coverage, Gini, seconds, sizes. */
+            /** @description Of the fit: quality on held-out people, coverage, Gini, seconds, sizes, and the most memory its process held, in megabytes. */
             report: {
                 [key: string]: number;
             };
@@ -905,6 +917,10 @@ export interface components {
             readonly id: string;
             readonly state: components["schemas"]["StateEnum"];
             readonly stage: string;
+            /** @description Contents solved so far. */
+            readonly progress_done: number;
+            /** @description Contents to solve, null while settings are searched for; twice as many as there are where people are held out to measure on. */
+            readonly progress_total: number | null;
             /** Format: double */
             readonly tune_seconds: number;
             readonly version: string;
@@ -1060,6 +1076,11 @@ export interface components {
             shown_contents: number;
             /** @description People who met each content, the best known first; 200 at most. */
             popularity: number[];
+            /**
+             * Format: double
+             * @description What the best known fifth of all contents, also those that nobody met, has of all the meetings of people and contents; from 0 to 1.
+             */
+            best_known_share: number;
             categories: components["schemas"]["Category"][];
             /** @description The one that answers. */
             model: components["schemas"]["FittedModel"] | null;

@@ -38,6 +38,10 @@ describe('a status is there, and empty, before there is anything to say, and the
     const { queryKey } = suggestions({ categories: [], diversity: 0 });
     expect(statuses(<ForYouPage />)).toEqual(['']);
     expect(statuses(<ForYouPage />, knowing(queryKey, none))[0]).toContain('newest come first');
+    // The API says the same of both causes, so neither is to be claimed alone.
+    for (const cause of ['model server is away', 'nothing has been learned']) {
+      expect(statuses(<ForYouPage />, knowing(queryKey, none))[0]).toContain(cause);
+    }
   });
   it('where the model learns again', () => {
     const known = (last: Fit) => knowing(fits.queryKey, { results: [last] });

@@ -6,9 +6,9 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import click
 
@@ -32,6 +32,38 @@ def progress_bar(total: int, done: int = 0, *, label: str) -> Iterator[Callable[
     with bar:
         bar.update(done)
         yield bar.update
+
+
+class Course:
+    """What a fit tells of itself on stderr: lines, and a bar once there is something to count. A
+    line ends the bar, and the next goes on where it was."""
+
+    def __init__(self) -> None:
+        self._bar = ExitStack()
+        self._update: Callable[[int], None] | None = None
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end_bar()
+
+    def line(self, text: str) -> None:
+        self._end_bar()
+        click.echo(text, err=True)
+
+    def solved(self, done: int, total: int) -> None:
+        """Moves the bar to ``done`` contents of ``total``."""
+        if self._update is None:
+            bar = progress_bar(total, self._done, label="contents solved")
+            self._update = self._bar.enter_context(bar)
+        self._update(done - self._done)
+        self._done = done
+
+    def _end_bar(self) -> None:
+        self._bar.close()
+        self._update = None
 
 
 def fingerprint(source: Path, *parts: str) -> str:

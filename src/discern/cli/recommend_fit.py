@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from discern.catalog.store import Store
+from discern.cli.progress import Course
 from discern.cli.recommend_files import open_library
 from discern.errors import EmptyInput, InvalidInput
 from discern.recommendations.contract import Content, Interaction
@@ -48,13 +49,15 @@ def fit(
     A fit that fails or is cut off leaves the present model answering.
     """
     listed, events, last_event = _read(contents, interactions)
-    fitted = learn(
-        listed,
-        events,
-        tune_seconds=tune_seconds,
-        report=lambda line: click.echo(line, err=True),
-        last_event=last_event,
-    )
+    with Course() as course:
+        fitted = learn(
+            listed,
+            events,
+            tune_seconds=tune_seconds,
+            report=course.line,
+            progress=course.solved,
+            last_event=last_event,
+        )
     version = version or time.strftime("%Y%m%d.%H%M%S", time.gmtime())
     store = Store()
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -11,6 +12,7 @@ import click
 from discern.catalog.store import Store
 from discern.cli.recommend_files import open_library
 from discern.recommendations.contract import MAX_SEEN, TASK, Filters, Recommendation
+from discern.recommendations.history import SECONDS_A_DAY
 from discern.recommendations.recommender import Recommender
 
 
@@ -62,7 +64,12 @@ def for_person(
         recommender.add(event)
     filters = Filters(categories, tags, exclude, allow_seen=seen, allow_unavailable=unavailable)
     lines = recommender.recommend(
-        person, count, filters=filters, diversity=diversity, exploration=exploration
+        person,
+        count,
+        filters=filters,
+        diversity=diversity,
+        exploration=exploration,
+        day=int(time.time() // SECONDS_A_DAY),
     )
     _show(recommender, lines, as_json, person)
 

@@ -132,7 +132,9 @@ class RecommendationRequest:
     ``seen`` names what the person met besides the history, up to :data:`MAX_SEEN` contents: it
     shapes nothing, but is not listed either. ``diversity`` runs from 0 (the likeliest only) to 1
     (as unlike one another as can be); ``exploration`` is the share of the list kept for contents
-    too new to be known; ``now`` ages the history (its newest event if None).
+    too new to be known; ``now`` ages the history (its newest event if None). Which of the new
+    contents are in the list hangs on ``person``, the history's own if empty, and on ``day``, in
+    days since 1970, that of ``now`` if None.
     """
 
     history: tuple[Interaction, ...] = ()
@@ -142,6 +144,8 @@ class RecommendationRequest:
     exploration: float = 0.1
     now: float | None = None
     seen: tuple[str, ...] = ()
+    person: str = ""
+    day: int | None = None
 
 
 def check_request(request: RecommendationRequest) -> RecommendationRequest:

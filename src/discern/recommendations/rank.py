@@ -26,6 +26,7 @@ from discern.recommendations.contract import (
     check_request,
 )
 from discern.recommendations.diversity import spread
+from discern.recommendations.exploration import Turn, pool_size
 from discern.recommendations.fresh import FreshContents
 from discern.recommendations.gram import Floats
 from discern.recommendations.history import History, weigh
@@ -278,22 +279,25 @@ class Ranker:
         seen: Columns,
     ) -> list[Recommendation]:
         """Gives every k-th place to a content too new to be known, k from ``exploration``; and
-        the end of a list that is short of others."""
-        wanted = max(round(request.n * request.exploration), request.n - len(lines))
+        the end of a list that is short of others. The best of them take turns from day to day."""
+        turn = Turn.of(request)
+        wanted = max(turn.places(request.n, request.exploration), request.n - len(lines))
         if wanted <= 0:
             return lines
         columns, scores = self.fresh.scores(history)
         if not len(columns):
             return lines[: request.n]
         fresh = _Candidates(columns, scores)
-        fresh = fresh.allowed(self.catalogue, request.filters, seen).best(wanted)
+        fresh = fresh.allowed(self.catalogue, request.filters, seen)
         listed = {line.content for line in lines}
+        pool = fresh.best(pool_size(wanted) + len(listed))
         new = [
-            self._new_line(int(column), float(score))
-            for column, score in zip(fresh.columns, fresh.scores, strict=True)
-            if self.catalogue.content(int(column)).id not in listed
-        ]
-        return _woven(lines, new, request.n)
+            (column, score)
+            for column, score in zip(pool.columns.tolist(), pool.scores.tolist(), strict=True)
+            if self.catalogue.content(column).id not in listed
+        ][: pool_size(wanted)]
+        chosen = turn.choose(wanted, len(new)).tolist()
+        return _woven(lines, [self._new_line(*new[rank]) for rank in chosen], request.n)
 
     def _new_line(self, column: int, score: float) -> Recommendation:
         content = self.catalogue.content(column)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,12 +32,14 @@ from discern.recommendations.contract import (
     check_contents,
 )
 from discern.recommendations.counters import Scales
+from discern.recommendations.course import Course, Passes, Report, with_time_left
 from discern.recommendations.files import read_contents, read_interactions
 from discern.recommendations.fit import fit_model
 from discern.recommendations.fresh import FreshContents, Words
 from discern.recommendations.matrices import Ratings, from_interactions
 from discern.recommendations.metrics import coverage, gini, judge, top_columns
 from discern.recommendations.model import Model, Scorer
+from discern.recommendations.peak_memory import peak_memory_mb
 from discern.recommendations.rank import Ranker
 from discern.recommendations.settings import Settings, sized
 from discern.recommendations.split import Fold, people_fold
@@ -51,14 +53,14 @@ TUNE_SECONDS: Final = 60.0
 FEWEST_TO_TUNE: Final = 50
 REPORT_PEOPLE: Final = 1_000
 
-Report = Callable[[str], None]
 Source = Path | str
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """What a fit makes: the ``model``, the ``words`` that new contents are ranked by, and
-    the ``report``: quality on held-out people, coverage, Gini, seconds, sizes."""
+    the ``report``: quality on held-out people, coverage, Gini, seconds, sizes, and
+    ``peak_memory_mb``, the most memory its process has held, in megabytes."""
 
     model: Model
     words: Words | None
@@ -101,12 +103,14 @@ class Recommender:
         tune_seconds: float = TUNE_SECONDS,
         settings: Settings | None = None,
         report: Report | None = None,
+        progress: Course | None = None,
     ) -> Recommender:
         """Learns from two files (see :mod:`discern.recommendations.files`) or from rows.
 
         Args:
             tune_seconds: how long to search for settings if none are given.
             report: called with a line on what is being done.
+            progress: called with the contents solved so far, and those to solve in all.
 
         Raises:
             EmptyInput: no interaction with a listed content.
@@ -119,7 +123,12 @@ class Recommender:
             else interactions
         )
         fitted = fit(
-            list(listed), events, tune_seconds=tune_seconds, settings=settings, report=report
+            list(listed),
+            events,
+            tune_seconds=tune_seconds,
+            settings=settings,
+            report=report,
+            progress=progress,
         )
         return cls(
             fitted.model,
@@ -166,8 +175,10 @@ class Recommender:
         filters: Filters | None = None,
         diversity: float = 0.0,
         exploration: float = 0.1,
+        day: int | None = None,
     ) -> list[Recommendation]:
-        """The person's list, best first. Somebody unknown gets the popular."""
+        """The person's list, best first. Somebody unknown gets the popular. New contents take
+        turns by ``day``, in days since 1970; that of the person's newest event if None."""
         events = self._histories.get(str(person), [])
         met = events[-MAX_SEEN:] if len(events) > MAX_EVENTS else []
         return self.ranker.recommend(
@@ -178,6 +189,8 @@ class Recommender:
                 filters=filters or Filters(),
                 diversity=diversity,
                 exploration=exploration,
+                person=str(person),
+                day=day,
             )
         )
 
@@ -253,12 +266,15 @@ def fit(
     tune_seconds: float = TUNE_SECONDS,
     settings: Settings | None = None,
     report: Report | None = None,
+    progress: Course | None = None,
     last_event: int | None = None,
 ) -> Fitted:
     """Learns a model, and the report on it from people held out of a first fit.
 
-    ``last_event`` is the number of the newest event of the log that ``interactions`` were read
-    from; a server goes on from there.
+    ``report`` is told in lines what is being done, in the search with the seconds left of it;
+    ``progress`` the contents solved so far and in all, which are twice as many where people are
+    held out. ``last_event`` is the number of the newest event of the log that ``interactions``
+    were read from; a server goes on from there.
 
     Raises:
         EmptyInput: no interaction with a listed content.
@@ -273,15 +289,30 @@ def fit(
     features = vocabulary.vectors(documents)
     started = time.perf_counter()
     quality: dict[str, float] = {}
-    if ratings.matrix.shape[0] >= FEWEST_TO_TUNE:
+    measured = ratings.matrix.shape[0] >= FEWEST_TO_TUNE
+    passes = Passes(len(listed), 2 if measured else 1, progress)
+    if measured:
         fold = people_fold(ratings.matrix)
         if settings is None:
-            settings, _ = tune(fold, features, seconds=tune_seconds, report=report)
+            say(f"searching for settings, {tune_seconds:.0f} s at most")
+            settings, _ = tune(
+                fold,
+                features,
+                seconds=tune_seconds,
+                report=with_time_left(say, time.perf_counter() + tune_seconds),
+            )
         say("measuring on people held out")
-        quality = _quality(fold, ratings, features, settings)
+        quality = _quality(fold, ratings, features, settings, passes)
     settings = settings or sized(Settings(), len(listed))
     say(f"learning {len(listed):,} contents from {ratings.matrix.nnz:,} interactions")
-    model = fit_model(ratings.matrix, ratings.contents, settings=settings, features=features)
+    with passes.one() as solved:
+        model = fit_model(
+            ratings.matrix,
+            ratings.contents,
+            settings=settings,
+            features=features,
+            progress=solved,
+        )
     sizes = {
         "people": float(ratings.matrix.shape[0]),
         "contents": float(len(listed)),
@@ -291,11 +322,22 @@ def fit(
     if last_event is not None:
         sizes |= {"last_event": float(last_event), **asdict(Scales.of(ratings, settings))}
     words = Words(vocabulary, features, word_weights(features, ratings.matrix))
+    if (peak := peak_memory_mb()) is not None:
+        sizes["peak_memory_mb"] = peak
     return Fitted(model, words, tuple(listed), {**quality, **sizes})
 
 
-def _quality(fold: Fold, ratings: Ratings, features: Any, settings: Settings) -> dict[str, float]:
-    model = fit_model(fold.train, ratings.contents, settings=settings, features=features)
+def _quality(
+    fold: Fold, ratings: Ratings, features: Any, settings: Settings, passes: Passes
+) -> dict[str, float]:
+    with passes.one() as solved:
+        model = fit_model(
+            fold.train,
+            ratings.contents,
+            settings=settings,
+            features=features,
+            progress=solved,
+        )
     scorer = Scorer(model)
     figures = judge(scorer, fold.held_out)
     history = fold.held_out.history[:REPORT_PEOPLE]

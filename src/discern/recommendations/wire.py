@@ -50,18 +50,21 @@ def request_from_dict(data: Mapping[str, Any]) -> RecommendationRequest:
     events = tuple(_event(event, place) for place, event in enumerate(history))
     filters = filters_from_dict(data.get("filters") or {})
     seen = _strings(data.get("seen", ()), "seen")
-    apart = ("history", "filters", "seen")
+    person = data.get("person", "")
+    if not isinstance(person, str):
+        raise InvalidInput("'person' must be a string.", field="person")
+    apart = ("history", "filters", "seen", "person")
     rest = {key: value for key, value in data.items() if key not in apart}
-    numbers = {"n": int, "diversity": float, "exploration": float, "now": float}
+    numbers = {"n": int, "diversity": float, "exploration": float, "now": float, "day": int}
     for name, value in rest.items():
         if name not in numbers:
             raise InvalidInput(f"'{name}' is not a field of a request.", field=name)
-        if name == "now" and value is None:
+        if name in ("now", "day") and value is None:
             continue
         allowed = (int,) if numbers[name] is int else (int, float)
         if isinstance(value, bool) or not isinstance(value, allowed):
             raise InvalidInput(f"'{name}' must be a number.", field=name)
-    return RecommendationRequest(history=events, filters=filters, seen=seen, **rest)
+    return RecommendationRequest(history=events, filters=filters, seen=seen, person=person, **rest)
 
 
 def filters_to_dict(filters: Filters) -> dict[str, Any]:

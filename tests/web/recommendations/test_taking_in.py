@@ -15,7 +15,7 @@ from discern.recommendations.contract import Interaction
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import bulk, importing, mirrors
+from discern.web.recommendations import bulk, importing, metrics, mirrors
 from discern.web.recommendations.interactions import history_of
 from discern.web.recommendations.mirrors import mirror_everything
 from discern.web.recommendations.models import (
@@ -23,7 +23,7 @@ from discern.web.recommendations.models import (
     ImportJob,
     Person,
 )
-from tests.web.recommendations.asking import API, MOMENT, post
+from tests.web.recommendations.asking import API, MOMENT, SHELF, like, post
 
 
 def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: None) -> None:
@@ -37,6 +37,30 @@ def test_contents_are_added_replaced_read_and_deleted(api: Client, contents: Non
     assert api.get(f"{API}/contents/text-0").status_code == 404
     kept = {content.id: content for content in mirrors.library().contents()}
     assert not kept["text-0"].available
+
+
+def test_the_list_of_contents_says_how_many_people_met_each(api: Client, contents: None) -> None:
+    like(api, "anna", "text-1", "text-2")
+    like(api, "ben", "text-1")
+    post(api, "interactions", interactions=[{"person": "anna", "content_id": "text-1"}])
+    rows = api.get(f"{API}/contents?page_size=200").json()["results"]
+    met = {row["content_id"]: row["people"] for row in rows}
+    assert met == {name: {"text-1": 2, "text-2": 1}.get(name, 0) for name in SHELF}
+
+
+def test_the_best_known_fifth_is_of_all_contents_also_beyond_the_curve(
+    api: Client, contents: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.get(f"{API}/recommendations/metrics").json()["best_known_share"] == 0
+    monkeypatch.setattr(metrics, "POPULARITY_POINTS", 1)
+    for person in ("anna", "ben", "cleo"):
+        like(api, person, "text-1")
+    like(api, "anna", "text-2", "text-3", "text-4")
+    like(api, "ben", "text-2")
+    found = api.get(f"{API}/recommendations/metrics").json()
+    assert found["popularity"] == [3]
+    # Of twelve contents a fifth are two: they have five of seven meetings.
+    assert found["best_known_share"] == pytest.approx(5 / 7)
 
 
 def test_contents_put_again_without_a_time_keep_theirs(api: Client, contents: None) -> None:

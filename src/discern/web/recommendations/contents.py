@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import Count
 
 from discern.errors import NotFound
 from discern.recommendations import contract
@@ -15,7 +16,7 @@ from discern.recommendations.contract import check_id
 from discern.web.recommendations.batches import Taken
 from discern.web.recommendations.columns import moment, stored
 from discern.web.recommendations.mirrors import tell_contents
-from discern.web.recommendations.models import Content
+from discern.web.recommendations.models import Content, UserInteraction
 
 
 def put_contents(*, contents: Sequence[contract.Content], mirror: bool = True) -> Taken:
@@ -33,6 +34,18 @@ def put_contents(*, contents: Sequence[contract.Content], mirror: bool = True) -
         if mirror:
             transaction.on_commit(lambda: tell_contents(list(latest.values())), robust=True)
     return Taken(added=len(latest) - len(known), replaced=len(known))
+
+
+def count_people(contents: Sequence[Content]) -> None:
+    """Sets ``people`` of each, how many have met it."""
+    rows = (
+        UserInteraction.objects.filter(content__in=contents)
+        .values("content")
+        .annotate(people=Count("person", distinct=True))
+    )
+    people = {row["content"]: row["people"] for row in rows}
+    for content in contents:
+        content.people = people.get(content.pk, 0)  # type: ignore[attr-defined]
 
 
 def _put(contents: Sequence[contract.Content], replaced: Sequence[str]) -> None:

@@ -26,6 +26,8 @@ def fit_beside(work: Work[LearningJob]) -> Mapping[str, Any]:
     Raises:
         DiscernError: what the fit raised, or that its process died. The present model answers on.
     """
+    with work.fenced(progress_done=0, progress_total=None):
+        pass  # an earlier try may have come further than this one is
     seconds = str(work.job.tune_seconds)
     command = [sys.executable, "-m", "discern.web", "fit_recommendations"]
     with subprocess.Popen(
@@ -60,10 +62,22 @@ def _listen(
             said = lines.get(timeout=LOOK_EVERY_S)
         except queue.Empty:
             continue
-        if said is None or "stage" not in said:
+        columns = _columns_of(said)
+        if not columns:
             return said
-        with work.fenced(stage=str(said["stage"])[:STAGE_CHARS]):
+        with work.fenced(**columns):
             pass
+
+
+def _columns_of(said: dict[str, Any] | None) -> dict[str, Any]:
+    """What to note of a line on the way; nothing of the last word."""
+    if said is not None and "stage" in said:
+        return {"stage": str(said["stage"])[:STAGE_CHARS]}
+    if said is not None and "solved" in said:
+        # Not the work's own progress, which clears the count of attempts: a fit begins anew each
+        # time, and one that kills its worker would be tried for ever.
+        return {"progress_done": said["solved"], "progress_total": said["of"]}
+    return {}
 
 
 def _lines_of(stream: IO[str] | None) -> queue.SimpleQueue[dict[str, Any] | None]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +15,14 @@ from discern.web.recommendations import mirrors
 MODEL_NAME: Final = "recommendations"
 
 
-def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Mapping[str, float]]:
+def fit(
+    *,
+    tune_seconds: float,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[str, Mapping[str, float]]:
     """Learns, installs and activates; returns the version and the report. Whatever fails, the
-    present model goes on answering.
+    present model goes on answering. ``progress`` is told the contents solved, and those to solve.
 
     Raises:
         EmptyInput: no interactions yet.
@@ -43,10 +45,9 @@ def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Map
         library.interactions(until=last_event),
         tune_seconds=tune_seconds,
         report=report,
+        progress=progress,
         last_event=last_event,
     )
-    measured = {**fitted.report, "peak_memory_mb": _peak_memory_mb()}
-    fitted = replace(fitted, report=measured)
     version = time.strftime("%Y%m%d.%H%M%S", time.gmtime())
     store = Store(load_environment().home.expanduser())
     with tempfile.TemporaryDirectory() as folder:
@@ -55,9 +56,3 @@ def fit(*, tune_seconds: float, report: Callable[[str], None]) -> tuple[str, Map
     store.activate(MODEL_NAME, version)
     library.events.drop_marks(last_event)
     return version, fitted.report
-
-
-def _peak_memory_mb() -> float:
-    """The most memory this process has held so far, in megabytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes here

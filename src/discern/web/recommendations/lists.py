@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +35,7 @@ from discern.web.recommendations.numbers import listed
 
 PRECOMPUTED_LENGTH: Final = 50
 PEOPLE_AT_ONCE: Final = 500
+EPOCH: Final = date(1970, 1, 1).toordinal()
 RANKED_BY: Final = ("diversity", "exploration")
 """What an arm may decide of how a list is ranked, besides the model."""
 
@@ -201,7 +203,9 @@ def _shown(
 def _request(person: Person | None, **wanted: Any) -> RecommendationRequest:
     history = history_of(person=person)
     seen = met_by(person=person, history=history)
-    return RecommendationRequest(history=history, seen=seen, **wanted)
+    name = person.external_id if person is not None else ""
+    day = timezone.now().toordinal() - EPOCH
+    return RecommendationRequest(history=history, seen=seen, person=name, day=day, **wanted)
 
 
 def _ranked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from discern.catalog.store import Store
@@ -18,22 +18,25 @@ from discern.web.recommendations.models import Content, Impression, Person, User
 POPULARITY_POINTS: Final = 200
 LISTS_LOOKED_AT: Final = 20_000
 MOST_CATEGORIES: Final = 100
+BEST_KNOWN: Final = 0.2
 
 
 def gather(*, experiment: str) -> dict[str, Any]:
     """Everything :class:`RecommendationMetricsSerializer` shows."""
+    contents = Content.objects.count()
+    known = (
+        UserInteraction.objects.values("content")
+        .annotate(people=Count("person", distinct=True))
+        .order_by("-people")
+    )
     return {
         "people": Person.objects.count(),
-        "contents": Content.objects.count(),
+        "contents": contents,
         "interactions": UserInteraction.objects.count(),
         "likes": UserInteraction.objects.filter(liked=True).count(),
         "shown_contents": len(_shown_lately()),
-        "popularity": list(
-            UserInteraction.objects.values("content")
-            .annotate(people=Count("person", distinct=True))
-            .order_by("-people")
-            .values_list("people", flat=True)[:POPULARITY_POINTS]
-        ),
+        "popularity": list(known.values_list("people", flat=True)[:POPULARITY_POINTS]),
+        "best_known_share": _share_of_best(known, contents),
         "categories": list(
             Content.objects.values("category")
             .annotate(contents=Count("pk"))
@@ -42,6 +45,13 @@ def gather(*, experiment: str) -> dict[str, Any]:
         "model": active_model(),
         "arms": lists.compare_arms(experiment=experiment),
     }
+
+
+def _share_of_best(known: QuerySet[UserInteraction, Any], contents: int) -> float:
+    """What the best known fifth of all contents, also those nobody met, has of all meetings."""
+    best = known[: max(1, round(contents * BEST_KNOWN))].aggregate(met=Sum("people"))["met"]
+    everything = known.aggregate(met=Sum("people"))["met"]
+    return best / everything if everything else 0.0
 
 
 def active_model() -> dict[str, Any] | None:

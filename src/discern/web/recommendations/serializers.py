@@ -35,14 +35,30 @@ class ContentSerializer(serializers.ModelSerializer[Content]):
 
     class Meta:
         model = Content
-        fields = ("content_id", "title", "text", "category", "tags", "created_at", "available")
+        fields: tuple[str, ...] = (
+            "content_id",
+            "title",
+            "text",
+            "category",
+            "tags",
+            "created_at",
+            "available",
+        )
+        read_only_fields: tuple[str, ...] = fields
+
+
+class ContentRowSerializer(ContentSerializer):
+    people = serializers.IntegerField(read_only=True, help_text="How many people have met it.")
+
+    class Meta(ContentSerializer.Meta):
+        fields = (*ContentSerializer.Meta.fields, "people")
         read_only_fields = fields
 
 
 class ContentPageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
-    results = ContentSerializer(many=True)
+    results = ContentRowSerializer(many=True)
 
 
 class CategorySerializer(serializers.Serializer[Any]):
@@ -169,7 +185,8 @@ class FittedModelSerializer(serializers.Serializer[Any]):
     model_bytes = serializers.IntegerField(source="bytes")
     report = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="Of the fit: quality on held-out people, coverage, Gini, seconds, sizes.",
+        help_text="Of the fit: quality on held-out people, coverage, Gini, seconds, "
+        "sizes, and the most memory its process held, in megabytes.",
     )
 
 
@@ -184,6 +201,10 @@ class RecommendationMetricsSerializer(serializers.Serializer[Any]):
     popularity = serializers.ListField(
         child=serializers.IntegerField(),
         help_text="People who met each content, the best known first; 200 at most.",
+    )
+    best_known_share = serializers.FloatField(
+        help_text="What the best known fifth of all contents, also those that nobody met, has of "
+        "all the meetings of people and contents; from 0 to 1."
     )
     categories = CategorySerializer(many=True)
     model = FittedModelSerializer(allow_null=True, help_text="The one that answers.")
@@ -215,6 +236,13 @@ class ImportJobSerializer(serializers.ModelSerializer[ImportJob]):
 
 
 class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
+    progress_done = serializers.IntegerField(read_only=True, help_text="Contents solved so far.")
+    progress_total = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="Contents to solve, null while settings are searched for; twice as many as "
+        "there are where people are held out to measure on.",
+    )
     report = serializers.DictField(child=serializers.FloatField())
 
     class Meta:
@@ -223,6 +251,8 @@ class LearningJobSerializer(serializers.ModelSerializer[LearningJob]):
             "id",
             "state",
             "stage",
+            "progress_done",
+            "progress_total",
             "tune_seconds",
             "version",
             "report",

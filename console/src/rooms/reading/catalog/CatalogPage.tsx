@@ -5,6 +5,7 @@ import { FailureNotice } from '../../../app/FailureNotice';
 import { count, percent, plural } from '../../../format/numbers';
 import { useSession } from '../../../server/session';
 import { Categories } from './Categories';
+import { Contents } from './Contents';
 import { Fitting } from './Fitting';
 import { Importing } from './Importing';
 import { Popularity } from './Popularity';
@@ -24,9 +25,10 @@ export function Component() {
     <Stack gap={48}>
       <Sizes metrics={data} />
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="xl">
-        <Popularity popularity={data.popularity} />
+        <Popularity popularity={data.popularity} share={data.best_known_share} />
         <Categories categories={data.categories} />
       </SimpleGrid>
+      <Contents categories={data.categories} />
       <Report model={data.model} />
       {runs && <Fitting />}
       {runs && <Importing />}

@@ -4,9 +4,9 @@ import { useEffect, useState } from 'react';
 
 import { FailureNotice } from '../../../app/FailureNotice';
 import { Moment } from '../../../app/Moment';
-import { duration } from '../../../format/numbers';
+import { duration, percent } from '../../../format/numbers';
 import { type Fit, fits, isUnderWay, metrics, useFit } from './running';
-import { stageInWords } from './words';
+import { courseOf, stageInWords } from './words';
 
 const SEARCHES = [5, 60, 600] as const;
 
@@ -89,14 +89,17 @@ function Course({ fit, now }: CourseProps) {
 }
 
 function UnderWay({ fit, now }: CourseProps) {
-  const begun = fit.started_at;
-  const elapsed = begun === null ? 0 : (now - new Date(begun).getTime()) / 1000;
-  // What comes after the search is short; the bar waits for it just before its end.
-  const share = Math.min(0.96, elapsed / (fit.tune_seconds + 5));
+  const { name, share } = courseOf(fit, now);
+  const total = fit.progress_total ?? 0;
   return (
     <Stack gap="xs" w="100%" maw={520}>
-      <Progress size={8} value={share * 100} animated={begun !== null} aria-label="Search for settings" />
+      <Progress size={8} value={share * 100} animated={fit.started_at !== null} aria-label={name} />
       <Text size="sm">{standing(fit)}</Text>
+      {total > 0 && (
+        <Text size="sm" c="dimmed">
+          {percent(share, 0)} of the weights are solved.
+        </Text>
+      )}
       <Text size="sm" c="dimmed">
         You can leave this page: the work goes on.
       </Text>

@@ -9,7 +9,7 @@ import { useEffect, useState } from 'react';
 import { FailureNotice } from '../../../app/FailureNotice';
 import { Moment } from '../../../app/Moment';
 import { count } from '../../../format/numbers';
-import { type Import, type ImportKind, imports, isUnderWay, metrics, useImport } from './running';
+import { CATALOG, type Import, type ImportKind, imports, isUnderWay, metrics, useImport } from './running';
 import { outcomeInWords } from './words';
 
 const COLUMNS: Readonly<Record<ImportKind, string>> = {
@@ -66,7 +66,10 @@ export function Importing() {
 function useFreshMetrics(ended: number): void {
   const client = useQueryClient();
   useEffect(() => {
-    if (ended > 0) void client.invalidateQueries({ queryKey: metrics.queryKey });
+    if (ended === 0) return;
+    for (const queryKey of [metrics.queryKey, [...CATALOG, 'contents']]) {
+      void client.invalidateQueries({ queryKey });
+    }
   }, [client, ended]);
 }
 

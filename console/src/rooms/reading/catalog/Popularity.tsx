@@ -5,19 +5,25 @@ import { Text } from '@mantine/core';
 
 import { count, percent, plural } from '../../../format/numbers';
 import { Figure } from './Figure';
-import { topShare } from './shares';
 
 const TICK = { fontSize: 12, fill: 'var(--mantine-color-dimmed)' };
 
+interface Props {
+  /** Of the best known texts only. */
+  readonly popularity: readonly number[];
+  /** What the best known fifth of all texts has of all meetings. */
+  readonly share: number;
+}
+
 /** How many readers met each text, the best known first: a steep curve means a few texts have most. */
-export function Popularity({ popularity }: { readonly popularity: readonly number[] }) {
+export function Popularity({ popularity, share }: Props) {
   const [most = 0] = popularity;
-  const share = topShare(popularity, 0.2);
+  const fifth = `Of all texts the best known fifth has ${percent(share, 0)} of all meetings.`;
   return (
     <Figure
       title="Who knows what"
-      spoken={`The best known text was met by ${plural(most, 'reader')}; of ${count(popularity.length)} texts the best known fifth has ${percent(share, 0)} of all meetings.`}
-      note={`The best known fifth of these texts has ${percent(share, 0)} of all meetings.`}
+      spoken={`The best known text was met by ${plural(most, 'reader')}. ${fifth}`}
+      note={`${fifth} The plot shows the ${count(popularity.length)} best known.`}
     >
       {popularity.length === 0 ? (
         <Text c="dimmed">Nobody has met a text yet.</Text>

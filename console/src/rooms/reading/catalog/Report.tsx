@@ -93,8 +93,8 @@ function Facts({ model }: { readonly model: NonNullable<Metrics['model']> }) {
   const facts = [
     { name: 'learned from', value: figure(report.interactions, (n) => `${count(n)} interactions`) },
     { name: 'readers', value: figure(report.people, count) },
-    { name: 'time', value: figure(report.fit_seconds, duration) },
-    { name: 'most memory', value: figure(report.peak_memory_mb, (mb) => bytes(mb * 1e6)) },
+    { name: 'training time', value: figure(report.fit_seconds, duration) },
+    { name: 'most memory while training', value: figure(report.peak_memory_mb, (mb) => bytes(mb * 1e6)) },
     { name: 'size', value: bytes(model.model_bytes) },
   ].filter(({ value }) => value !== '');
   return (
@@ -104,7 +104,7 @@ function Facts({ model }: { readonly model: NonNullable<Metrics['model']> }) {
           <Text component="dt" size="sm" c="dimmed">
             {name}
           </Text>
-          <Text component="dd" m={0} fw={550}>
+          <Text component="dd" m={0} fz="1.3rem" fw={600} lh={1.4}>
             {value}
           </Text>
         </div>

@@ -1,6 +1,6 @@
 /** How recommending goes, fits and imports, as those who run the site see them. */
 
-import { queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 
 import type { components } from '../../../api/schema';
 import { againAfterFailure } from '../../../server/again';
@@ -8,10 +8,11 @@ import { api, read } from '../../../server/client';
 
 export type Metrics = components['schemas']['RecommendationMetrics'];
 export type Fit = components['schemas']['LearningJob'];
+export type Row = components['schemas']['ContentRow'];
 export type Import = components['schemas']['ImportJob'];
 export type ImportKind = Import['kind'];
 
-const CATALOG = ['catalog'] as const;
+export const CATALOG = ['catalog'] as const;
 const POLL_MS = 1000;
 
 export function isUnderWay({ state }: Pick<Fit | Import, 'state'>): boolean {
@@ -22,6 +23,41 @@ export const metrics = queryOptions({
   queryKey: [...CATALOG, 'metrics'] as const,
   queryFn: ({ signal }) => read(api.GET('/api/v1/recommendations/metrics', { signal })),
 });
+
+export const CATALOG_ROWS = 20;
+
+export interface Shelf {
+  /** Empty for every category. */
+  readonly category: string;
+  /** Empty for the newest. */
+  readonly cursor: string;
+}
+
+/** A page of what lists are chosen from, newest first. */
+export function contents({ category, cursor }: Shelf) {
+  return queryOptions({
+    queryKey: [...CATALOG, 'contents', { category, cursor }] as const,
+    queryFn: ({ signal }) =>
+      read(
+        api.GET('/api/v1/contents', {
+          params: {
+            query: {
+              page_size: CATALOG_ROWS,
+              ...(category === '' ? {} : { category }),
+              ...(cursor === '' ? {} : { cursor }),
+            },
+          },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** What of a neighboring page's address leads there. */
+export function cursorOf(address: string | null): string {
+  return address === null ? '' : (new URL(address).searchParams.get('cursor') ?? '');
+}
 
 export const fits = queryOptions({
   queryKey: [...CATALOG, 'fits'] as const,

@@ -103,7 +103,7 @@ function Suggestions({ list, taste, onClear }: SuggestionsProps) {
 
 const NOTES: Readonly<Partial<Record<Suggested['source'], string>>> = {
   precomputed: 'The model server is away. This list was made last night; it does not know yet what you did since.',
-  newest: 'Nothing has been learned from readers yet, so the newest come first.',
+  newest: 'The newest come first: the model server is away, or nothing has been learned from readers yet.',
 };
 
 function Source({ source }: Pick<Suggested, 'source'>) {

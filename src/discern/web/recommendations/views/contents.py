@@ -16,7 +16,12 @@ from discern.web.api.views import ApiView
 from discern.web.recommendations import lists, serializers
 from discern.web.recommendations.access import OperatorWrites
 from discern.web.recommendations.columns import stored
-from discern.web.recommendations.contents import content_named, delete_content, put_contents
+from discern.web.recommendations.contents import (
+    content_named,
+    count_people,
+    delete_content,
+    put_contents,
+)
 from discern.web.recommendations.models import Content
 from discern.web.recommendations.parameters import (
     FILTERS,
@@ -40,13 +45,14 @@ class ContentsView(ApiView):
         responses=serializers.ContentPageSerializer,
     )
     def get(self, request: Request) -> Response:
-        """All contents, newest first."""
+        """All contents, newest first, each with how many people have met it."""
         found = Content.objects.all()
         if category := request.query_params.get("category"):
             found = found.filter(category=stored(category))
         pages = NewestFirst()
         page = pages.paginate_queryset(found, request, view=self) or []
-        return pages.get_paginated_response(serializers.ContentSerializer(page, many=True).data)
+        count_people(page)
+        return pages.get_paginated_response(serializers.ContentRowSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="putContents",

@@ -6,16 +6,20 @@ import json
 import os
 import sys
 import threading
-from typing import Any
+import time
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from discern.errors import DiscernError
 from discern.web.recommendations import learning
 
+TELL_EVERY_S: Final = 0.5
+
 
 class Command(BaseCommand):
     help = "Learn from everything stored, and let the new model answer."
+    _told = 0.0
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tune-seconds", type=float, default=60.0)
@@ -39,12 +43,21 @@ class Command(BaseCommand):
         threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
             version, report = learning.fit(
-                tune_seconds=seconds, report=lambda line: self._say({"stage": line})
+                tune_seconds=seconds,
+                report=lambda line: self._say({"stage": line}),
+                progress=self._say_solved,
             )
         except DiscernError as error:
             self._say({"error": error.to_dict()})
             return
         self._say({"version": version, "report": dict(report)})
+
+    def _say_solved(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        # Each line is a write to the database: a large catalog is solved in thousands of parts.
+        if done == total or now - self._told >= TELL_EVERY_S:
+            self._told = now
+            self._say({"solved": done, "of": total})
 
     def _say(self, line: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(line))
