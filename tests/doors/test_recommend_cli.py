@@ -229,6 +229,32 @@ def test_where_there_is_a_site_its_database_takes_the_files_in(home: Path) -> No
     assert "There is no file" in missing.stderr
 
 
+def test_a_person_is_forgotten_once_it_is_confirmed_and_an_unknown_one_is_told(home: Path) -> None:
+    run("import", "--interactions", write(home / "i.csv", interactions()))
+    asked = CliRunner().invoke(cli, ["recommend", "forget", "u3"], input="n\n")
+    assert asked.exit_code == 1
+    assert len(run("export", "--person", "u3", "-").stdout.splitlines()) == 8
+    assert "u3  8 interactions erased" in run("forget", "u3", "--yes").stdout
+    assert run("export", "--person", "u3", "-").stdout == ""
+    again = run("forget", "u3", "--yes")
+    assert isinstance(again.exception, DiscernError)
+    assert again.exception.code == "not_found"
+
+
+def test_where_there_is_a_site_a_person_is_forgotten_in_its_database_too(home: Path) -> None:
+    pytest.importorskip("django")
+    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", interactions())
+    assert _discern("manage", "migrate", "--no-input").returncode == 0
+    run_in_site = _discern("recommend", "import", "--contents", listed, "--interactions", events)
+    assert run_in_site.returncode == 0
+    erased = _discern("recommend", "forget", "u3", "--yes")
+    assert "u3  8 interactions erased" in erased.stdout
+    assert run("export", "--person", "u3", "-").stdout == ""
+    again = _discern("recommend", "forget", "u3", "--yes")
+    assert again.returncode == 1
+    assert "Nothing is known of 'u3'" in again.stderr
+
+
 def _discern(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "discern.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -6,7 +6,8 @@ with the contents they met, so that every process that reads the log forgets who
 it and solves those contents' columns again, also one that began after the erasure. Nothing of their
 id is in the mark, no digest either: ids can be guessed, and a key would lie beside the log. It goes
 with the first fit that learned without them, once :data:`MARK_SECONDS` are over. Taking a verdict
-back deletes it and leaves a mark likewise, which goes with its person.
+back deletes it and leaves a mark likewise, which goes with its person. What was done with a content
+that is deleted goes, too; the mark names the content, and goes as that of an erasure does.
 """
 
 from __future__ import annotations
@@ -72,13 +73,14 @@ _INSERT: Final = (
 class Event:
     """One numbered line of the log: an interaction or, where ``erased``, that a person is to be
     forgotten, ``met`` being the contents that were theirs, or, with ``withdrawn`` set, the person
-    and content of a verdict taken back."""
+    and content of a verdict taken back, or, with ``dropped`` set, a content that was deleted."""
 
     number: int
     interaction: Interaction | None
     erased: bool = False
     withdrawn: tuple[str, str] | None = None
     met: tuple[str, ...] = ()
+    dropped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +186,13 @@ class EventLog:
         return gone
 
     def drop_marks(self, until: int, *, now: float | None = None) -> int:
-        """Deletes the marks of erasures up to a number that are older than :data:`MARK_SECONDS`:
-        for when the model that answers learned from the log after them. Returns how many."""
+        """Deletes the marks of erasures and of deleted contents up to a number that are older than
+        :data:`MARK_SECONDS`: for when the model that answers learned from the log after them.
+        Returns how many."""
         before = (time.time() if now is None else now) - MARK_SECONDS
         with self._connection() as connection:
             gone = connection.execute(
-                "DELETE FROM events WHERE kind = 'erased' AND number <= ? AND at < ?",
+                "DELETE FROM events WHERE kind IN ('erased', 'dropped') AND number <= ? AND at < ?",
                 (until, before),
             ).rowcount
         self._empty_journal()  # an erasure may have found somebody reading
@@ -224,6 +227,25 @@ class EventLog:
                     " at) VALUES (NULL, 'withdrawn', ?, ?, 0, 0, 0, 0)",
                     (person, content),
                 )
+        return gone
+
+    def drop_content(self, content: str) -> int:
+        """Deletes what anybody did with a content, leaves the mark that tells other processes, and
+        returns how many events there were; where there are none, nothing is written."""
+        with self._connection() as connection:
+            # Told by the kind, so that a mark of before does not count as something to delete.
+            gone = connection.execute(
+                "DELETE FROM events WHERE content = ? AND kind IN ('interaction', 'withdrawn')",
+                (content,),
+            ).rowcount
+            if gone:
+                connection.execute(
+                    "INSERT INTO events (key, kind, person, content, liked, disliked, view_time,"
+                    " at) VALUES (NULL, 'dropped', '', ?, 0, 0, 0, ?)",
+                    (content, time.time()),
+                )
+        if gone:
+            self._empty_journal()
         return gone
 
     def of_pair(self, person: str, content: str, until: int) -> list[Interaction]:
@@ -302,4 +324,6 @@ def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
         return Event(number, None, erased=True, met=tuple(json.loads(content or "[]")))
     if kind == "withdrawn":
         return Event(number, None, withdrawn=(person, content))
+    if kind == "dropped":
+        return Event(number, None, dropped=content)
     return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))

@@ -172,7 +172,7 @@ def test_whoever_is_erased_while_their_list_is_made_is_answered_and_not_kept(
     recommend = shelf.recommend
 
     def erased_meanwhile(*arguments: Any, **options: Any) -> Any:
-        forget(person=Person.objects.get(external_id="anna"))
+        forget(external_id="anna")
         return recommend(*arguments, **options)
 
     monkeypatch.setattr(shelf, "recommend", erased_meanwhile)

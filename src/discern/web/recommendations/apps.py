@@ -10,7 +10,11 @@ class RecommendationsConfig(AppConfig):
     label = "recommend"
 
     def ready(self) -> None:
-        from discern.web.recommendations import importing, nightly
+        from django.db.models.signals import post_delete
 
+        from discern.web.recommendations import importing, nightly, people
+        from discern.web.recommendations.models import Person
+
+        post_delete.connect(people.erase_in_log, sender=Person, dispatch_uid="erase-in-log")
         importing.register_kind()
         nightly.register_kind()

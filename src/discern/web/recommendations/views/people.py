@@ -34,7 +34,7 @@ from discern.web.recommendations.parameters import (
     number_of,
     rows_of,
 )
-from discern.web.recommendations.people import forget, person_named
+from discern.web.recommendations.people import forget
 
 
 class InteractionsView(ApiView):
@@ -139,7 +139,7 @@ class PersonView(ApiView):
     def delete(self, request: Request, person_id: str) -> Response:
         """Forget a person: their interactions, lists, and their part of what was learned."""
         check_may_name(request, person_id)
-        count = forget(person=person_named(person_id))
+        count = forget(external_id=person_id.strip())
         return Response({"interactions": count})
 
 
