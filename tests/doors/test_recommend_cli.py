@@ -109,8 +109,12 @@ def test_a_file_of_each_kind_is_taken_in_once_and_what_is_unknown_is_counted(
 def test_what_is_exported_is_known_already_when_it_comes_back(home: Path, ending: str) -> None:
     if ending == "parquet":
         pytest.importorskip("pyarrow")
-    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", interactions())
-    run("import", "--contents", listed, "--interactions", events)
+    # Some with a key of their own, one of them ahead of time, and one whose like is taken back.
+    rows = [{**row, "key": f"k{i % 8}" if i < 80 else ""} for i, row in enumerate(interactions())]
+    rows[3]["created_at"] = "2999-01-01T00:00:00"
+    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", rows)
+    assert "360 added" in run("import", "--contents", listed, "--interactions", events).stdout
+    Library(home / "home" / "recommendations").events.withdraw("u1", rows[9]["content_id"])
     files = [str(home / f"out-{name}.{ending}") for name in ("contents", "interactions")]
     run("export", "--contents", files[0])
     run("export", "--interactions", files[1])

@@ -867,7 +867,7 @@ export interface components {
              * @description Now if left out or ahead.
              */
             created_at?: string;
-            /** @description Sent twice, it counts once. */
+            /** @description Of the person's own: sent twice, it counts once. */
             key?: string;
         };
         InteractionRow: {

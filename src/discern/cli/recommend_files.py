@@ -91,9 +91,9 @@ def export_files(contents: bool, interactions: bool, person: str | None, output:
             asdict(content) for content in library.contents() if not is_deleted(content)
         )
     elif person is not None:
-        rows = (asdict(event) for event in library.events.of_person(person))
+        rows = (asdict(event) for event in library.events.of_person(person, keyed=True))
     else:
-        rows = (asdict(event) for event in library.interactions())
+        rows = (asdict(event) for event in library.interactions(keyed=True))
     _write([_named(row) for row in rows], output)
 
 

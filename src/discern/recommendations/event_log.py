@@ -12,7 +12,6 @@ that is deleted goes, too; the mark names the content, and goes as that of an er
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sqlite3
@@ -22,10 +21,11 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from discern.errors import TooLarge
 from discern.recommendations.contract import Interaction, check_id, no_later_than
+from discern.recommendations.keys import is_stored, key_of, stored_key, told_again
 
 MAX_EVENTS_A_CALL: Final = 10_000
 LATE_SECONDS: Final = 3600.0
@@ -36,7 +36,7 @@ JOURNAL_MS: Final = 1_000
 MARK_SECONDS: Final = 7 * 86_400.0
 """How long the mark of an erasure stays at least: until then every live server has read it."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +55,14 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_pair ON events (person, content);
 DROP INDEX IF EXISTS events_person;
 """
-# Older versions left the digest of the person's id, and no time.
-_UPGRADE: Final = """
-BEGIN IMMEDIATE;
-UPDATE events SET person = '', at = CAST(strftime('%s', 'now') AS REAL) WHERE kind = 'erased';
-PRAGMA user_version = 1;
-COMMIT;
-"""
+# By the version they lead to. The first ones left the digest of the person's id, and no time; the
+# next stored a key as it was told, also where it was not the person's alone.
+_UPGRADES: Final = {
+    1: "UPDATE events SET person = '', at = CAST(strftime('%s', 'now') AS REAL)"
+    " WHERE kind = 'erased'",
+    2: "UPDATE events SET key = own_key(person, key)"
+    " WHERE kind = 'interaction' AND (length(key) <> 64 OR key GLOB '*[^0-9a-f]*')",
+}
 _INSERT: Final = (
     "INSERT OR IGNORE INTO events"
     " (key, kind, person, content, liked, disliked, view_time, at)"
@@ -110,15 +111,15 @@ class EventLog:
         self._local = threading.local()
         with closing(self._open()) as connection:
             connection.executescript(_SCHEMA)
-            if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-                connection.executescript(_UPGRADE)
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if _version(connection) < _VERSION:
+                _upgrade(connection)
 
     def append(
         self, interactions: Iterable[Interaction], *, keys: Iterable[str] | None = None
     ) -> Accepted:
-        """Adds interactions, all or none. An event whose key (or, without ``keys``, whose whole
-        content) is in the log already is not added again. One in the future is stored as of now.
+        """Adds interactions, all or none. An event whose key (or, where it has none, all of which)
+        is in the log already is not added again. One in the future is stored as of now. ``keys``
+        are those of :func:`~discern.recommendations.keys.stored_key`, where they are known.
 
         Raises:
             InvalidInput: an id is blank or too long.
@@ -131,7 +132,7 @@ class EventLog:
                 field="interactions",
                 limit=MAX_EVENTS_A_CALL,
             )
-        named = list(keys) if keys is not None else [_key(event) for event in events]
+        named = list(keys) if keys is not None else [stored_key(event) for event in events]
         now = time.time()
         # The keys are of the events as told: told again, they are known.
         rows = [
@@ -146,19 +147,25 @@ class EventLog:
             accepted = connection.total_changes - before
         return Accepted(accepted, len(events) - accepted, late, self.last_number())
 
-    def read(self, after: int = 0, limit: int = MAX_EVENTS_A_CALL) -> list[Event]:
-        """The events with a number above ``after``, in order, at most ``limit``."""
+    def read(
+        self, after: int = 0, limit: int = MAX_EVENTS_A_CALL, *, keyed: bool = False
+    ) -> list[Event]:
+        """The events with a number above ``after``, in order, at most ``limit``; ``keyed`` with the
+        keys by which they are known when they are told again."""
         rows = self._connection().execute(
-            "SELECT number, kind, person, content, liked, disliked, view_time, at"
+            f"SELECT {_columns(keyed)}"  # noqa: S608
             " FROM events WHERE number > ? ORDER BY number LIMIT ?",
             (after, limit),
         )
         return [_event(row) for row in rows]
 
-    def of_person(self, person: str, limit: int | None = None) -> list[Interaction]:
-        """A person's interactions, newest first; at most ``limit``, or all of them."""
+    def of_person(
+        self, person: str, limit: int | None = None, *, keyed: bool = False
+    ) -> list[Interaction]:
+        """A person's interactions, newest first; at most ``limit``, or all of them; ``keyed`` as
+        :meth:`read`."""
         rows = self._connection().execute(
-            "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
+            f"SELECT {_columns(keyed)} FROM events"  # noqa: S608
             " WHERE person = ? AND kind = 'interaction' ORDER BY at DESC, number DESC LIMIT ?",
             (person, -1 if limit is None else limit),
         )
@@ -251,7 +258,7 @@ class EventLog:
     def of_pair(self, person: str, content: str, until: int) -> list[Interaction]:
         """What a person did with a content, in the order it became known, up to a number."""
         rows = self._connection().execute(
-            "SELECT number, kind, person, content, liked, disliked, view_time, at FROM events"
+            f"SELECT {_columns(keyed=False)} FROM events"  # noqa: S608
             " WHERE person = ? AND content = ? AND kind = 'interaction' AND number <= ?"
             " ORDER BY number",
             (person, content, until),
@@ -300,9 +307,23 @@ class EventLog:
         return connection
 
 
-def _key(event: Interaction) -> str:
-    parts = (event.person, event.content, event.liked, event.disliked, event.view_time, event.at)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    connection.create_function("own_key", 2, key_of, deterministic=True)
+    with connection:
+        # Begun before the reading, so that another process has it behind it or not begun.
+        connection.execute("BEGIN IMMEDIATE")
+        for version in range(_version(connection) + 1, _VERSION + 1):
+            connection.execute(_UPGRADES[version])
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _columns(keyed: bool) -> str:
+    return "number, kind, person, content, liked, disliked, view_time, at" + ", key" * keyed
 
 
 def _row(key: str, event: Interaction) -> tuple[object, ...]:
@@ -317,8 +338,8 @@ def _row(key: str, event: Interaction) -> tuple[object, ...]:
     )
 
 
-def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
-    number, kind, person, content, liked, disliked, view_time, at = row
+def _event(row: tuple[Any, ...]) -> Event:
+    number, kind, person, content, liked, disliked, view_time, at, *key = row
     if kind == "erased":
         # A mark of an older version names no contents.
         return Event(number, None, erased=True, met=tuple(json.loads(content or "[]")))
@@ -326,4 +347,7 @@ def _event(row: tuple[int, str, str, str, int, int, float, float]) -> Event:
         return Event(number, None, withdrawn=(person, content))
     if kind == "dropped":
         return Event(number, None, dropped=content)
-    return Event(number, Interaction(person, content, bool(liked), bool(disliked), view_time, at))
+    told = told_again(key[0]) if key and is_stored(key[0] or "") else ""
+    return Event(
+        number, Interaction(person, content, bool(liked), bool(disliked), view_time, at, told)
+    )

@@ -73,10 +73,13 @@ class Library:
         """A number that changes whenever contents are put; 0 before the first."""
         return self._contents.mark()
 
-    def interactions(self, *, until: int | None = None) -> Iterator[Interaction]:
-        """Every interaction (with a number up to ``until``), in the order it became known."""
+    def interactions(
+        self, *, until: int | None = None, keyed: bool = False
+    ) -> Iterator[Interaction]:
+        """Every interaction (with a number up to ``until``), in the order it became known;
+        ``keyed`` with the keys by which they are known when they are told again."""
         after = 0
-        while events := self.events.read(after):
+        while events := self.events.read(after, keyed=keyed):
             after = events[-1].number
             for event in events:
                 if until is not None and event.number > until:

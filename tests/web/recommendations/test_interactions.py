@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import orjson
@@ -176,3 +177,37 @@ def test_somebody_is_made_at_first_sight_and_is_the_same_at_the_second(
     assert first == second
     assert (second.external_id, second.account_id) == ("somebody new", None)
     assert second.created_at == first.created_at
+
+
+def test_a_key_sent_twice_counts_once_and_two_persons_may_have_the_same(
+    api: Client, contents: None
+) -> None:
+    def send(person: str, content: str) -> Any:
+        event = {"person": person, "content_id": content, "liked": True, "key": "1"}
+        return post(api, "interactions", interactions=[event]).json()
+
+    assert send("anna", "text-1")["added"] == 1
+    assert send("ben", "text-1")["added"] == 1
+    again = send("anna", "text-2")
+    assert (again["added"], again["duplicates"]) == (0, 1)
+    assert UserInteraction.objects.count() == 2
+    assert len(list(mirrors.library().interactions())) == 2
+    mirrors.mirror_everything()
+    assert len(list(mirrors.library().interactions())) == 2
+
+
+def test_keys_stored_by_an_older_version_are_known_after_the_migration(
+    api: Client, contents: None
+) -> None:
+    from django.apps import apps
+
+    event = {"person": "anna", "content_id": "text-1", "liked": True}
+    post(api, "interactions", interactions=[{**event, "key": "1"}])
+    post(api, "interactions", interactions=[{**event, "created_at": "2024-01-01T00:00:00Z"}])
+    before = set(UserInteraction.objects.values_list("key", flat=True))
+    UserInteraction.objects.filter(pk=UserInteraction.objects.earliest("pk").pk).update(key="1")
+    migration = import_module(
+        "discern.web.recommendations.migrations.0004_keys_of_their_own_person"
+    )
+    migration.make_own(apps, None)
+    assert set(UserInteraction.objects.values_list("key", flat=True)) == before

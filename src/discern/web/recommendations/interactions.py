@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -13,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from discern.recommendations import contract
+from discern.recommendations.keys import stored_key
 from discern.web.recommendations import mirrors
 from discern.web.recommendations.batches import Taken
 from discern.web.recommendations.columns import moment, stored
@@ -25,18 +25,18 @@ from discern.web.recommendations.people import people_of
 def record(
     *,
     interactions: Sequence[contract.Interaction],
-    keys: Sequence[str] | None = None,
     impression: UUID | None = None,
     mirror: bool = True,
 ) -> Taken:
-    """Stores interactions. Those with a known key (or, without ``keys``, the same in everything)
-    change nothing; out of order is fine, and one in the future happens now. ``impression`` names
-    the list they came from. Without ``mirror`` model servers are not told: they know.
+    """Stores interactions. Those with a key that is known of their person (or, where they have
+    none, the same in everything) change nothing; out of order is fine, and one in the future
+    happens now. ``impression`` names the list they came from. Without ``mirror`` model servers are
+    not told: they know.
 
     Raises:
         InvalidInput: a time outside the years 1 to 9999.
     """
-    named = list(keys) if keys is not None else [_key(event) for event in interactions]
+    named = [stored_key(event) for event in interactions]
     named_contents = {event.content for event in interactions}
     contents = {
         row.external_id: row
@@ -76,18 +76,6 @@ def record(
 def _as_of(now: float, event: contract.Interaction) -> contract.Interaction:
     moment(event.at)
     return contract.no_later_than(now, event)
-
-
-def _key(event: contract.Interaction) -> str:
-    parts: tuple[Any, ...] = (
-        event.person,
-        event.content,
-        event.liked,
-        event.disliked,
-        event.view_time,
-        event.at,
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _row(

@@ -76,7 +76,7 @@ class InteractionSerializer(serializers.Serializer[Any]):
     view_time = serializers.FloatField(required=False, default=0.0, help_text="Seconds.")
     created_at = serializers.DateTimeField(required=False, help_text="Now if left out or ahead.")
     key = serializers.CharField(
-        max_length=64, required=False, help_text="Sent twice, it counts once."
+        max_length=64, required=False, help_text="Of the person's own: sent twice, it counts once."
     )
 
 
