@@ -211,3 +211,12 @@ def test_keys_of_an_older_log_are_known_as_their_persons(tmp_path: Path) -> None
         library = Library(tmp_path)
         assert library.put_interactions([event, replace(event, key="1")]).duplicates == 2
         assert library.put_interactions([replace(event, person=other, key="1")]).accepted == 1
+
+
+def test_what_is_older_than_what_is_known_is_taken_in_and_counted_as_out_of_order(
+    tmp_path: Path,
+) -> None:
+    library = Library(tmp_path)
+    rows = [("a", 5.0), ("b", 3.0), ("a", 4.0), ("a", 4.0), ("b", 3.5), ("a", 0.0)]
+    done = library.put_interactions(Interaction("anna", name, at=at) for name, at in rows)
+    assert (done.accepted, done.duplicates, done.out_of_order) == (5, 1, 1)

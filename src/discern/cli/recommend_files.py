@@ -70,7 +70,8 @@ def import_files(contents: Path | None, interactions: Path | None) -> None:
         done = library.put_interactions(counted())
         click.echo(
             f"interactions  {done.accepted:,} added, {done.duplicates:,} known already, "
-            f"{unknown[True]:,} of unknown contents, {done.late:,} late"
+            f"{unknown[True]:,} of unknown contents, {done.late:,} late, "
+            f"{done.out_of_order:,} out of order"
         )
 
 

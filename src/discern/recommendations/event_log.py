@@ -69,6 +69,11 @@ _INSERT: Final = (
     " VALUES (?, 'interaction', ?, ?, ?, ?, ?, ?)"
 )
 
+_NEWER: Final = (
+    "SELECT 1 FROM events WHERE person = ? AND content = ? AND kind = 'interaction' AND at > ?"
+    " LIMIT 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -87,12 +92,14 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What became of the events of one call: ``late`` ones (over an hour old when they came) are
-    among the accepted; ``duplicates`` had a key that was known."""
+    among the accepted, and so are those ``out_of_order``, older than what was known already of the
+    same person and content; ``duplicates`` had a key that was known."""
 
     accepted: int
     duplicates: int
     late: int
     last_number: int
+    out_of_order: int = 0
 
 
 class _Connection(sqlite3.Connection):
@@ -138,14 +145,16 @@ class EventLog:
         rows = [
             _row(key, no_later_than(now, event)) for key, event in zip(named, events, strict=True)
         ]
-        late = 0
+        late = out_of_order = 0
         with self._connection() as connection:
             before = connection.total_changes
             for row, event in zip(rows, events, strict=True):
                 added = connection.execute(_INSERT, row).rowcount
+                is_older = connection.execute(_NEWER, (row[1], row[2], row[-1])).fetchone()
+                out_of_order += int(added > 0 and event.at != 0 and is_older is not None)
                 late += int(added > 0 and 0 < event.at < now - LATE_SECONDS)
             accepted = connection.total_changes - before
-        return Accepted(accepted, len(events) - accepted, late, self.last_number())
+        return Accepted(accepted, len(events) - accepted, late, self.last_number(), out_of_order)
 
     def read(
         self, after: int = 0, limit: int = MAX_EVENTS_A_CALL, *, keyed: bool = False

@@ -60,14 +60,15 @@ class Library:
             InvalidInput, TooLarge: an event breaks a rule; the parts before it stay, and the
                 same import again adds only what is missing.
         """
-        accepted = duplicates = late = 0
+        accepted = duplicates = late = out_of_order = 0
         waiting = iter(interactions)
         while part := list(islice(waiting, MAX_EVENTS_A_CALL)):
             done = self.events.append(part)
             accepted += done.accepted
             duplicates += done.duplicates
             late += done.late
-        return Accepted(accepted, duplicates, late, self.events.last_number())
+            out_of_order += done.out_of_order
+        return Accepted(accepted, duplicates, late, self.events.last_number(), out_of_order)
 
     def contents_mark(self) -> int:
         """A number that changes whenever contents are put; 0 before the first."""

@@ -131,6 +131,11 @@ def test_an_imported_file_has_keys_and_an_export_of_the_library_changes_nothing(
     assert bulk.take_library()[1].duplicates == 2
 
 
+def test_a_files_report_counts_what_is_late_and_out_of_order(api: Client, contents: None) -> None:
+    file = "user_id,content_id,created_at\nanna,text-1,2024-01-05\nanna,text-1,2024-01-04\n"
+    assert _import(api, file) == {"added": 2, "late": 2, "out_of_order": 1}
+
+
 def _import(api: Client, file: str) -> Any:
     upload = SimpleUploadedFile("i.csv", file.encode(), content_type="text/csv")
     made = api.post(f"{API}/imports", {"kind": "interactions", "file": upload}).json()

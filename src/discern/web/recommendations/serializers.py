@@ -60,6 +60,9 @@ class TakenSerializer(serializers.Serializer[Any]):
     duplicates = serializers.IntegerField(help_text="Interactions that were there already.")
     unknown = serializers.IntegerField(help_text="Interactions with a content that is not there.")
     late = serializers.IntegerField(help_text="Of those added, how many are over an hour old.")
+    out_of_order = serializers.IntegerField(
+        help_text="Of those added, how many are older than what was known of person and content."
+    )
 
 
 class InteractionSerializer(serializers.Serializer[Any]):

@@ -17,6 +17,8 @@ const WORDS = [
   ['duplicates', 'there already'],
   ['unknown', 'with an unknown text'],
   ['refused', 'refused'],
+  ['late', 'over an hour old'],
+  ['out_of_order', 'older than what was known'],
 ] as const;
 
 export function outcomeInWords(counts: Readonly<Record<string, number>>): string {

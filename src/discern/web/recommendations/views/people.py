@@ -69,7 +69,7 @@ class InteractionsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Record what people did; the next list already follows from it. Duplicates, unknown
-        contents and late events are counted, not errors."""
+        contents and events that are late or out of order are counted, not errors."""
         data = json_object(request)
         rows = rows_of(data, "interactions")
         _check_keys(rows)
