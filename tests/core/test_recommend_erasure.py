@@ -53,6 +53,7 @@ actions = st.lists(
     st.one_of(
         st.tuples(st.just("like"), st.sampled_from(PEOPLE), st.sampled_from(CONTENTS)),
         st.tuples(st.just("withdraw"), st.sampled_from(PEOPLE), st.sampled_from(CONTENTS)),
+        st.tuples(st.just("drop"), st.just(""), st.sampled_from(CONTENTS)),
         st.tuples(st.just("erase"), st.sampled_from(PEOPLE), st.just("")),
         st.tuples(st.just("read"), st.just(""), st.just("")),
     ),
@@ -78,6 +79,8 @@ def test_a_server_forgets_whoever_was_erased_and_nobody_else_whenever_it_reads(
                 log.withdraw(person, content)
             elif action == "erase":
                 log.erase(person)
+            elif action == "drop":
+                log.drop_content(content)
             elif live is not None:
                 live.catch_up()
         assert live is not None
@@ -192,3 +195,21 @@ def test_the_contents_of_a_mark_are_those_of_everything_that_was_in_the_log(tmp_
     with closing(sqlite3.connect(tmp_path / "events.sqlite")) as connection:
         rows = connection.execute("SELECT kind, person, content FROM events").fetchall()
     assert rows == [("erased", "", json.dumps(["c1", "c2"]))]
+
+
+def test_the_mark_of_a_deleted_content_names_nobody_and_goes_as_that_of_an_erasure(
+    tmp_path: Path,
+) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    log.append([_like("ann", "c1"), _like("bob", "c2")])
+    log.withdraw("ann", "c1")
+    log.append([_like("ann", "c1", at=9.0)])
+    assert log.drop_content("c1") == 2
+    assert log.drop_content("c1") == 0
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"ann" not in written
+    assert b"bob" in written
+    (mark,) = [event for event in log.read() if event.dropped]
+    later = time.time() + MARK_SECONDS + DAY
+    assert log.drop_marks(mark.number - 1, now=later) == 0
+    assert log.drop_marks(mark.number, now=later) == 1

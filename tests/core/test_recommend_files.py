@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -146,3 +150,73 @@ def test_a_damaged_parquet_file_is_read_or_refused(seed: int) -> None:
                     continue
     except DiscernError:
         return
+
+
+def test_a_key_is_its_persons_own_and_told_twice_counts_once(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    anna, ben = (Interaction(name, "a", liked=True, at=5.0, key="1") for name in ("anna", "ben"))
+    assert library.put_interactions([anna, ben, anna]).accepted == 2
+    moved = replace(anna, content="b", at=6.0)
+    assert library.put_interactions([moved]).duplicates == 1
+    # No way of writing a person and a key is another person's with another key.
+    shifted = [Interaction("a", "x", key="nn"), Interaction("an", "x", key="n")]
+    assert library.put_interactions(shifted).accepted == 2
+
+
+def test_what_the_log_hands_out_with_keys_is_known_when_it_is_told_again(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    told = [
+        Interaction("anna", "a", liked=True, at=5.0, key="1"),
+        Interaction("anna", "b", liked=True, view_time=3.0, at=5.0),
+        Interaction("anna", "c", at=4e9),
+    ]
+    library.put_interactions(told)
+    library.events.withdraw("anna", "b")
+    handed = list(library.interactions(keyed=True))
+    assert library.put_interactions(handed).duplicates == 3
+    assert library.put_interactions(told).duplicates == 3
+    assert [event.key for event in library.interactions()] == ["", "", ""]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_keys_are_read_from_files_of_each_kind(tmp_path: Path, ending: str) -> None:
+    rows = [{"user_id": "anna", "content_id": "a", "key": key} for key in ("k1", "", None)]
+    path = tmp_path / f"i.{ending}"
+    if ending == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(rows), path)
+    elif ending == "jsonl":
+        written(path, "".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        written(path, "user_id,content_id,key\nanna,a,k1\nanna,a,\nanna,a\n")
+    assert [event.key for event in read_interactions(path)] == ["k1", "", ""]
+
+
+@pytest.mark.parametrize("key", [True, 1.5, ["a"], "x" * 65, "stored:" + "x" * 64, "a\x00b"])
+def test_what_is_no_key_is_refused(key: object) -> None:
+    row = {"user_id": "a", "content_id": "b", "key": key}
+    with pytest.raises(InvalidInput, match="'key' in row 1"):
+        parse_interaction(row, where="row 1")
+
+
+def test_keys_of_an_older_log_are_known_as_their_persons(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    event = Interaction("anna", "a", liked=True, at=5.0)
+    library.put_interactions([event, replace(event, key="1")])
+    library.events.close()
+    with closing(sqlite3.connect(tmp_path / "events.sqlite")) as log, log:
+        log.execute("UPDATE events SET key = '1' WHERE number = 2")
+        log.execute("PRAGMA user_version = 1")
+    for other in ("ben", "cy"):
+        library = Library(tmp_path)
+        assert library.put_interactions([event, replace(event, key="1")]).duplicates == 2
+        assert library.put_interactions([replace(event, person=other, key="1")]).accepted == 1
+
+
+def test_what_is_older_than_what_is_known_is_taken_in_and_counted_as_out_of_order(
+    tmp_path: Path,
+) -> None:
+    library = Library(tmp_path)
+    rows = [("a", 5.0), ("b", 3.0), ("a", 4.0), ("a", 4.0), ("b", 3.5), ("a", 0.0)]
+    done = library.put_interactions(Interaction("anna", name, at=at) for name, at in rows)
+    assert (done.accepted, done.duplicates, done.out_of_order) == (5, 1, 1)

@@ -268,3 +268,26 @@ def test_contents_put_by_many_at_once_are_all_kept(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as several:
         list(several.map(put, range(4)))
     assert len(Library(tmp_path).contents()) == 20
+
+
+def test_servers_agree_after_a_content_was_deleted_whenever_they_began(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.sqlite")
+    log.append(_interactions())
+    learned = log.last_number()
+    ratings = _ratings(_interactions())
+    model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
+    early = _live(log, ratings, model, learned)
+    log.append(Interaction("new", f"c{i}", liked=True, at=9e5) for i in range(6))
+    settle(early)
+    log.drop_content("c3")
+    log.append([Interaction("other", f"c{i}", liked=True, at=9e5) for i in (3, 4)])
+    told = [event.interaction for event in log.read() if event.number <= learned]
+    left = _ratings([event for event in told if event is not None])
+    late = _live(log, left, model, learned)
+    settle(early)
+    settle(late)
+    counted = {person: early.counters.of_person(person) for person in early.counters.people()}
+    assert counted == {person: late.counters.of_person(person) for person in late.counters.people()}
+    assert 3 in counted["other"]
+    assert 3 not in counted["new"]
+    assert np.array_equal(early.rows.row(3)[0], late.rows.row(3)[0])

@@ -111,8 +111,12 @@ def test_a_file_of_each_kind_is_taken_in_once_and_what_is_unknown_is_counted(
 def test_what_is_exported_is_known_already_when_it_comes_back(home: Path, ending: str) -> None:
     if ending == "parquet":
         pytest.importorskip("pyarrow")
-    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", interactions())
-    run("import", "--contents", listed, "--interactions", events)
+    # Some with a key of their own, one of them ahead of time, and one whose like is taken back.
+    rows = [{**row, "key": f"k{i % 8}" if i < 80 else ""} for i, row in enumerate(interactions())]
+    rows[3]["created_at"] = "2999-01-01T00:00:00"
+    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", rows)
+    assert "360 added" in run("import", "--contents", listed, "--interactions", events).stdout
+    Library(home / "home" / "recommendations").events.withdraw("u1", rows[9]["content_id"])
     files = [str(home / f"out-{name}.{ending}") for name in ("contents", "interactions")]
     run("export", "--contents", files[0])
     run("export", "--interactions", files[1])
@@ -229,6 +233,32 @@ def test_where_there_is_a_site_its_database_takes_the_files_in(home: Path) -> No
     missing = _discern("recommend", "import", "--interactions", str(home / "none.csv"))
     assert missing.returncode == 1
     assert "There is no file" in missing.stderr
+
+
+def test_a_person_is_forgotten_once_it_is_confirmed_and_an_unknown_one_is_told(home: Path) -> None:
+    run("import", "--interactions", write(home / "i.csv", interactions()))
+    asked = CliRunner().invoke(cli, ["recommend", "forget", "u3"], input="n\n")
+    assert asked.exit_code == 1
+    assert len(run("export", "--person", "u3", "-").stdout.splitlines()) == 8
+    assert "u3  8 interactions erased" in run("forget", "u3", "--yes").stdout
+    assert run("export", "--person", "u3", "-").stdout == ""
+    again = run("forget", "u3", "--yes")
+    assert isinstance(again.exception, DiscernError)
+    assert again.exception.code == "not_found"
+
+
+def test_where_there_is_a_site_a_person_is_forgotten_in_its_database_too(home: Path) -> None:
+    pytest.importorskip("django")
+    listed, events = write(home / "c.csv", contents()), write(home / "i.csv", interactions())
+    assert _discern("manage", "migrate", "--no-input").returncode == 0
+    run_in_site = _discern("recommend", "import", "--contents", listed, "--interactions", events)
+    assert run_in_site.returncode == 0
+    erased = _discern("recommend", "forget", "u3", "--yes")
+    assert "u3  8 interactions erased" in erased.stdout
+    assert run("export", "--person", "u3", "-").stdout == ""
+    again = _discern("recommend", "forget", "u3", "--yes")
+    assert again.returncode == 1
+    assert "Nothing is known of 'u3'" in again.stderr
 
 
 def _discern(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -152,6 +152,34 @@ def test_beat_asks_on_the_minute_the_night_is_due() -> None:
     assert str(app.conf.timezone) == settings.TIME_ZONE
 
 
+def _raises(_work: Any) -> Any:
+    raise RuntimeError("the disk is on fire")
+
+
+def test_lists_follow_a_fit_that_failed_with_an_unexpected_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nightly, "fit_beside", _raises)
+    assert nightly.enqueue_due(at(NIGHT, 4)) == 1
+    job = LearningJob.objects.get()
+    for _ in range(kind_named("learning").max_attempts):
+        assert nightly.enqueue_due(at(NIGHT, 5)) == 0, "the fit is not over"
+        LearningJob.objects.update(available_at=timezone.now())
+        work_on(job)
+    job.refresh_from_db()
+    assert job.state == "failed"
+    assert nightly.enqueue_due(at(NIGHT, 5)) == 1
+    assert LearningJob.objects.filter(task="precompute", night=NIGHT).count() == 1
+    assert nightly.enqueue_due(at(NIGHT, 5)) == 0
+
+
+def test_lists_follow_a_fit_whose_process_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    nightly.enqueue_due(at(NIGHT, 4))
+    LearningJob.objects.update(state="dead")
+    assert nightly.enqueue_due(at(NIGHT, 5)) == 1
+    assert LearningJob.objects.get(task="precompute").night == NIGHT
+
+
 def test_only_one_fit_at_a_time_and_its_course_is_told(person: User) -> None:
     User.objects.filter(pk=person.pk).update(is_staff=True)
     person.refresh_from_db()

@@ -191,7 +191,7 @@ export interface paths {
         put?: never;
         /**
          * @description Record what people did; the next list already follows from it. Duplicates, unknown
-         *     contents and late events are counted, not errors.
+         *     contents and events that are late or out of order are counted, not errors.
          */
         post: operations["recordInteractions"];
         /**
@@ -880,7 +880,7 @@ export interface components {
              * @description Now if left out or ahead.
              */
             created_at?: string;
-            /** @description Sent twice, it counts once. */
+            /** @description Of the person's own: sent twice, it counts once. */
             key?: string;
         };
         InteractionRow: {
@@ -1176,6 +1176,8 @@ export interface components {
             unknown: number;
             /** @description Of those added, how many are over an hour old. */
             late: number;
+            /** @description Of those added, how many are older than what was known of person and content. */
+            out_of_order: number;
         };
         Text: {
             /** @description All lines in reading order, joined by line breaks. */

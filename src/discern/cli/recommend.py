@@ -15,6 +15,7 @@ class _RecommendGroup(LazyGroup):
         "evaluate": ("discern.cli.recommend_evaluate", "evaluate"),
         "import": ("discern.cli.recommend_files", "import_files"),
         "export": ("discern.cli.recommend_files", "export_files"),
+        "forget": ("discern.cli.recommend_forget", "forget"),
     }
 
 

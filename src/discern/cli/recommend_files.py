@@ -70,7 +70,8 @@ def import_files(contents: Path | None, interactions: Path | None) -> None:
         done = library.put_interactions(counted())
         click.echo(
             f"interactions  {done.accepted:,} added, {done.duplicates:,} known already, "
-            f"{unknown[True]:,} of unknown contents, {done.late:,} late"
+            f"{unknown[True]:,} of unknown contents, {done.late:,} late, "
+            f"{done.out_of_order:,} out of order"
         )
 
 
@@ -91,9 +92,9 @@ def export_files(contents: bool, interactions: bool, person: str | None, output:
             asdict(content) for content in library.contents() if not is_deleted(content)
         )
     elif person is not None:
-        rows = (asdict(event) for event in library.events.of_person(person))
+        rows = (asdict(event) for event in library.events.of_person(person, keyed=True))
     else:
-        rows = (asdict(event) for event in library.interactions())
+        rows = (asdict(event) for event in library.interactions(keyed=True))
     _write([_named(row) for row in rows], output)
 
 

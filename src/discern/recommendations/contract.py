@@ -60,7 +60,8 @@ class Interaction:
     """What a person did with a content, at ``at`` seconds since 1970, UTC.
 
     ``view_time`` is in seconds. With neither a like, a dislike nor a view time it is a plain
-    visit, which counts like a short view.
+    visit, which counts like a short view. ``key`` tells it from the person's other events, so that
+    telling it twice is harmless; one without is known by all the rest.
     """
 
     person: str
@@ -69,6 +70,7 @@ class Interaction:
     disliked: bool = False
     view_time: float = 0.0
     at: float = 0.0
+    key: str = ""
 
 
 def no_later_than(now: float, event: Interaction) -> Interaction:

@@ -22,6 +22,7 @@ from discern.recommendations.contract import (
     Interaction,
     check_id,
 )
+from discern.recommendations.keys import check_key
 from discern.recommendations.parquet import read_parquet
 
 CONTENT_NAMES: Final = ("content_id", "id", "item_id", "external_id")
@@ -33,7 +34,7 @@ TRUE_WORDS: Final = frozenset({"1", "1.0", "true", "yes", "t", "y"})
 FALSE_WORDS: Final = frozenset({"", "0", "0.0", "false", "no", "f", "n", "null", "none"})
 COLUMNS: Final = frozenset(
     (*CONTENT_NAMES, *PERSON_NAMES, *INTERACTED_NAMES, *TIME_NAMES, *VERDICT_NAMES)
-) | {"title", "text", "category", "tags", "available"}
+) | {"title", "text", "category", "tags", "available", "key"}
 """Every column that is read of contents or interactions."""
 
 MAX_FIELD_CHARS: Final = 10_000_000
@@ -56,8 +57,8 @@ def read_contents(path: Path | str) -> Iterator[Content]:
 
 def read_interactions(path: Path | str) -> Iterator[Interaction]:
     """The interactions of a file with the columns ``user_id``, ``content_id`` and any of
-    ``liked``, ``disliked``, ``view_time``, ``created_at``. Without the first three of those every
-    row counts as a like.
+    ``liked``, ``disliked``, ``view_time``, ``created_at``, ``key``. Without the first three of
+    those every row counts as a like.
 
     Raises:
         InvalidInput: no such file, a missing column or a bad value; the message names the row.
@@ -96,6 +97,7 @@ def parse_interaction(row: Row, *, where: str) -> Interaction:
         disliked=disliked,
         view_time=_seconds(row.get("view_time"), where),
         at=_optional_time(row, where) or 0.0,
+        key=check_key(row.get("key"), where=where),
     )
 
 

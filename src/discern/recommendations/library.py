@@ -60,23 +60,27 @@ class Library:
             InvalidInput, TooLarge: an event breaks a rule; the parts before it stay, and the
                 same import again adds only what is missing.
         """
-        accepted = duplicates = late = 0
+        accepted = duplicates = late = out_of_order = 0
         waiting = iter(interactions)
         while part := list(islice(waiting, MAX_EVENTS_A_CALL)):
             done = self.events.append(part)
             accepted += done.accepted
             duplicates += done.duplicates
             late += done.late
-        return Accepted(accepted, duplicates, late, self.events.last_number())
+            out_of_order += done.out_of_order
+        return Accepted(accepted, duplicates, late, self.events.last_number(), out_of_order)
 
     def contents_mark(self) -> int:
         """A number that changes whenever contents are put; 0 before the first."""
         return self._contents.mark()
 
-    def interactions(self, *, until: int | None = None) -> Iterator[Interaction]:
-        """Every interaction (with a number up to ``until``), in the order it became known."""
+    def interactions(
+        self, *, until: int | None = None, keyed: bool = False
+    ) -> Iterator[Interaction]:
+        """Every interaction (with a number up to ``until``), in the order it became known;
+        ``keyed`` with the keys by which they are known when they are told again."""
         after = 0
-        while events := self.events.read(after):
+        while events := self.events.read(after, keyed=keyed):
             after = events[-1].number
             for event in events:
                 if until is not None and event.number > until:

@@ -148,6 +148,8 @@ class LiveModel:
             self._forget(event.met)
         elif event.withdrawn is not None:
             self._withdraw(*event.withdrawn)
+        elif event.dropped is not None:
+            self._drop(event.dropped)
         elif event.interaction is not None:
             self._learn(event.interaction)
 
@@ -166,6 +168,17 @@ class LiveModel:
         self._count(person, content, column)
         # Also where nothing changes: whoever began after it counts without it already, but its
         # fitted column does not.
+        self._waiting.setdefault(column)
+
+    def _drop(self, content: str) -> None:
+        column = self._catalogue.column(content)
+        if column is None or column >= self._known:
+            return
+        # Whoever met it again since it came back is counted anew from what they did since.
+        for person in self.counters.who_met([column]):
+            self._count(person, content, column)
+            if not self.counters.of_person(person):
+                self.counters.remove(person)
         self._waiting.setdefault(column)
 
     def _count(self, person: str, content: str, column: int) -> bool:

@@ -144,7 +144,11 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = {
 _ABSENT: Final = object()
 _REQUEST: Final = _defaults(RecommendationRequest())
 _FILTERS: Final = _defaults(Filters())
-_EVENT: Final = _defaults(Interaction("", "")) | {"person": _ABSENT, "content": _ABSENT}
+_EVENT: Final = {
+    name: default
+    for name, default in _defaults(Interaction("", "")).items()
+    if name in _KINDS  # its key says nothing to a list
+} | {"person": _ABSENT, "content": _ABSENT}
 
 
 def _event(data: object, place: int) -> Interaction:

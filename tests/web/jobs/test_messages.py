@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.signals import before_task_publish
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from discern.web.jobs import carriers, services
 from discern.web.jobs.models import State
+from discern.web.jobs.registry import kind_named
 from tests.web.chores.models import Chore
 from tests.web.jobs.working import Messages, add, claim, end_lease, state
 
@@ -86,3 +89,26 @@ def test_a_broker_that_is_away_does_not_fail_the_request(
     chore = add()
     assert state(chore) == State.QUEUED
     assert "the sweeper will send it" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["learning", "import", "text", "picture", "chore"])
+def test_a_message_gives_the_work_its_own_kinds_time_and_a_margin(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from discern.web.jobs import celery
+
+    told: list[tuple[float, float]] = []
+
+    def listen(headers: dict[str, Any], **_: Any) -> None:
+        told.append(tuple(headers["timelimit"]))
+
+    monkeypatch.setitem(celery.app.conf, "broker_url", "memory://")
+    monkeypatch.setitem(celery.app.conf, "broker_transport_options", {})
+    before_task_publish.connect(listen)
+    try:
+        celery.publish(kind, uuid.uuid4(), priority=5)
+    finally:
+        before_task_publish.disconnect(listen)
+    limit_s = kind_named(kind).time_limit_s
+    assert told == [(limit_s + 60, limit_s + 30)]
+    assert celery.app.conf.task_time_limit is None, "it would end long work however told"

@@ -5,16 +5,17 @@ from __future__ import annotations
 from threading import Event
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from discern.errors import DeadlineExceeded, EngineUnreachable, InvalidInput, Overloaded
 from discern.web.jobs import services
 from discern.web.jobs.models import State
-from discern.web.jobs.outcome import MAX_ENGINE_LOSSES, Outcome
+from discern.web.jobs.outcome import MAX_ENGINE_LOSSES, Outcome, run
 from discern.web.jobs.work import Stopping, Work
 from tests.web.chores.kind import KIND, Chosen
 from tests.web.chores.models import Chore
-from tests.web.jobs.working import add, claim, state, work_on
+from tests.web.jobs.working import add, claim, end_lease, state, work_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,6 +31,21 @@ def test_an_engine_that_is_away_costs_no_attempt(error: Exception) -> None:
     assert state(chore) == State.QUEUED
     assert chore.attempts == 0
     assert chore.available_at > timezone.now()
+
+
+def test_work_cut_off_by_its_carriers_limit_ends_as_past_its_own_and_is_not_tried_blindly() -> None:
+    def hangs(_work: Work[Chore]) -> None:
+        raise SoftTimeLimitExceeded
+
+    Chosen.doing = staticmethod(hangs)
+    chore = add()
+    for attempt in range(1, KIND.max_attempts + 1):
+        told = run(claim(chore), stopping=Event(), cut_off=(SoftTimeLimitExceeded,))
+        assert told is Outcome.LOST
+        assert (state(chore), chore.attempts) == (State.PROCESSING, attempt)
+        end_lease(chore)
+        services.sweep()
+    assert (state(chore), chore.error_code) == (State.DEAD, "worker_died")
 
 
 def test_a_row_that_takes_the_model_server_down_each_time_is_set_aside() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from discern.web.recommendations.models import (
     Person,
     UserInteraction,
 )
+from discern.web.recommendations.numbers import INTERACTIONS
 from discern.web.recommendations.people import person_at_first_sight
 from tests.fakes.recommender import ShelfEngine
 from tests.web.recommendations.asking import API, JSON, like, post
@@ -93,7 +95,14 @@ def test_duplicate_unknown_and_late_interactions_are_counted_never_an_error(
     unknown = {**event, "content_id": "nowhere"}
     first = post(api, "interactions", interactions=[event, event, unknown])
     assert first.status_code == 200
-    assert first.json() == {"added": 1, "replaced": 0, "duplicates": 1, "unknown": 1, "late": 1}
+    assert first.json() == {
+        "added": 1,
+        "replaced": 0,
+        "duplicates": 1,
+        "unknown": 1,
+        "late": 1,
+        "out_of_order": 0,
+    }
     again = post(api, "interactions", interactions=[event]).json()
     assert (again["added"], again["duplicates"]) == (0, 1)
     assert UserInteraction.objects.count() == 1
@@ -176,3 +185,60 @@ def test_somebody_is_made_at_first_sight_and_is_the_same_at_the_second(
     assert first == second
     assert (second.external_id, second.account_id) == ("somebody new", None)
     assert second.created_at == first.created_at
+
+
+def test_a_key_sent_twice_counts_once_and_two_persons_may_have_the_same(
+    api: Client, contents: None
+) -> None:
+    def send(person: str, content: str) -> Any:
+        event = {"person": person, "content_id": content, "liked": True, "key": "1"}
+        return post(api, "interactions", interactions=[event]).json()
+
+    assert send("anna", "text-1")["added"] == 1
+    assert send("ben", "text-1")["added"] == 1
+    again = send("anna", "text-2")
+    assert (again["added"], again["duplicates"]) == (0, 1)
+    assert UserInteraction.objects.count() == 2
+    assert len(list(mirrors.library().interactions())) == 2
+    mirrors.mirror_everything()
+    assert len(list(mirrors.library().interactions())) == 2
+
+
+def test_keys_stored_by_an_older_version_are_known_after_the_migration(
+    api: Client, contents: None
+) -> None:
+    from django.apps import apps
+
+    event = {"person": "anna", "content_id": "text-1", "liked": True}
+    post(api, "interactions", interactions=[{**event, "key": "1"}])
+    post(api, "interactions", interactions=[{**event, "created_at": "2024-01-01T00:00:00Z"}])
+    before = set(UserInteraction.objects.values_list("key", flat=True))
+    UserInteraction.objects.filter(pk=UserInteraction.objects.earliest("pk").pk).update(key="1")
+    migration = import_module(
+        "discern.web.recommendations.migrations.0004_keys_of_their_own_person"
+    )
+    migration.make_own(apps, None)
+    assert set(UserInteraction.objects.values_list("key", flat=True)) == before
+
+
+def test_events_older_than_what_is_known_of_person_and_content_are_counted_as_out_of_order(
+    api: Client, contents: None
+) -> None:
+    def send(*events: tuple[str, int]) -> int:
+        rows = [
+            {"person": "anna", "content_id": name, "created_at": f"2024-01-0{day}T00:00:00Z"}
+            for name, day in events
+        ]
+        return int(post(api, "interactions", interactions=rows).json()["out_of_order"])
+
+    before = INTERACTIONS.labels("out_of_order")._value.get()
+    assert send(("text-1", 5), ("text-2", 3)) == 0
+    assert send(("text-1", 4), ("text-2", 4), ("text-3", 1)) == 1
+    assert send(("text-1", 4)) == 0  # a duplicate
+    assert send(("text-5", 9), ("text-5", 8), ("text-1", 6)) == 1
+    assert post(api, "interactions", interactions=[_now("text-1")]).json()["out_of_order"] == 0
+    assert INTERACTIONS.labels("out_of_order")._value.get() - before == 2
+
+
+def _now(content: str) -> dict[str, str]:
+    return {"person": "anna", "content_id": content}

@@ -172,7 +172,7 @@ def test_whoever_is_erased_while_their_list_is_made_is_answered_and_not_kept(
     recommend = shelf.recommend
 
     def erased_meanwhile(*arguments: Any, **options: Any) -> Any:
-        forget(person=Person.objects.get(external_id="anna"))
+        forget(external_id="anna")
         return recommend(*arguments, **options)
 
     monkeypatch.setattr(shelf, "recommend", erased_meanwhile)
@@ -209,6 +209,19 @@ def test_arms_are_told_apart_by_what_came_of_their_impressions(
     assert sum(arm["impressions"] for arm in arms) == 24
     assert sum(arm["likes"]["hits"] for arm in arms) == 12
     assert all(arm["clicks"]["low"] <= 0.5 <= arm["clicks"]["high"] for arm in arms)
+
+
+def test_a_dislike_without_reading_is_no_click_and_one_after_reading_is(
+    api: Client, contents: None, shelf: ShelfEngine
+) -> None:
+    shown = api.get(f"{API}/recommendations?person=anna&n=3").json()
+    event = {"person": "anna", "content_id": shown["items"][0]["content_id"], "disliked": True}
+    for view_time, clicked in ((0, False), (20, True)):
+        told = [{**event, "view_time": view_time}]
+        post(api, "interactions", interactions=told, impression=shown["impression"])
+        noted = Impression.objects.get(pk=shown["impression"])
+        assert (noted.clicked_at is not None) is clicked
+        assert noted.liked_at is None
 
 
 def test_an_arm_ranks_by_its_own_model_and_what_was_not_its_list_does_not_count_for_it(

@@ -139,6 +139,34 @@ def test_a_file_is_taken_in_row_by_row_and_twice_is_harmless(api: Client, conten
         assert "liked" in job["problems"][0]
 
 
+def test_an_imported_file_has_keys_and_an_export_of_the_library_changes_nothing(
+    api: Client, contents: None
+) -> None:
+    first = "user_id,content_id,liked,key\nanna,text-1,1,1\nben,text-1,1,1\nanna,text-2,1,1\n"
+    assert _import(api, first) == {"added": 2, "duplicates": 1}
+    handed = [
+        f"{event.person},{event.content},{int(event.liked)},{event.key}"
+        for event in mirrors.library().interactions(keyed=True)
+    ]
+    again = "user_id,content_id,liked,key\n" + "\n".join(handed)
+    assert _import(api, again) == {"duplicates": 2}
+    assert bulk.take_library()[1].duplicates == 2
+
+
+def test_a_files_report_counts_what_is_late_and_out_of_order(api: Client, contents: None) -> None:
+    file = "user_id,content_id,created_at\nanna,text-1,2024-01-05\nanna,text-1,2024-01-04\n"
+    assert _import(api, file) == {"added": 2, "late": 2, "out_of_order": 1}
+
+
+def _import(api: Client, file: str) -> Any:
+    upload = SimpleUploadedFile("i.csv", file.encode(), content_type="text/csv")
+    made = api.post(f"{API}/imports", {"kind": "interactions", "file": upload}).json()
+    held = claim(kind_named("import"), ImportJob.objects.get(pk=made["id"]).pk, owner="test")
+    assert held is not None
+    run(held, stopping=_never())
+    return api.get(f"{API}/imports/{made['id']}").json()["counts"]
+
+
 def _never() -> Any:
     import threading
 

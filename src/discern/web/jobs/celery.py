@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from typing import Any, Final
 from uuid import UUID
 
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.schedules import crontab
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
@@ -32,6 +34,11 @@ CLAIM_WITHIN_S: Final = 60.0
 """How long a message waits for a database that is away before it is spent; the sweeper reminds of
 the row later."""
 
+SOFT_MARGIN_S: Final = 30
+HARD_MARGIN_S: Final = 60
+"""How long after its kind's time limit, which ends the lease, a handler that did not notice is
+interrupted, and then its process killed."""
+
 _is_redis = settings.BROKER_URL.startswith("redis")
 app = Celery("discern", broker=settings.BROKER_URL)
 app.conf.update(
@@ -40,8 +47,6 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
-    task_time_limit=960,
-    task_soft_time_limit=930,
     task_queue_max_priority=9,
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
@@ -78,7 +83,15 @@ def publish(kind: str, pk: UUID, *, priority: int, delay_s: float = 0.0) -> None
     urgent = priority <= INTERACTIVE
     # Redis serves the lowest priority first, RabbitMQ the highest.
     rank = 0 if urgent == _is_redis else 9
-    run_row.apply_async((kind, str(pk)), priority=rank, countdown=delay_s, retry=False)
+    limit_s = math.ceil(kind_named(kind).time_limit_s)
+    run_row.apply_async(
+        (kind, str(pk)),
+        priority=rank,
+        countdown=delay_s,
+        retry=False,
+        soft_time_limit=limit_s + SOFT_MARGIN_S,
+        time_limit=limit_s + HARD_MARGIN_S,
+    )
 
 
 @app.task(name="discern.run_row", ignore_result=True)
@@ -88,7 +101,7 @@ def run_row(kind: str, pk: str) -> None:
     among, row = kind_named(kind), UUID(pk)
     claim = wait_out(lambda: services.claim(among, row, owner=owner_name()), limit_s=CLAIM_WITHIN_S)
     if claim is not None:
-        run(claim, stopping=_stopping)
+        run(claim, stopping=_stopping, cut_off=(SoftTimeLimitExceeded,))
 
 
 @app.task(name="discern.put_in_due", ignore_result=True)

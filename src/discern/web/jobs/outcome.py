@@ -5,6 +5,7 @@
 | returns                             | done                                                |
 | raises Stopping                     | queued again at once, attempt not counted           |
 | raises LeaseLost                    | untouched: it is another worker's                   |
+| is cut off by its carrier's limit   | untouched: its lease ends, as below                 |
 | raises Unavailable, DeadlineExceeded| queued again, attempt not counted                   |
 | ... the engine took no request      | the same, later with each time in a row             |
 | ... the engine lost 10 times on it  | dead                                                |
@@ -81,8 +82,9 @@ _DONE: Final[_Settled] = ("done", Outcome.SETTLED)
 _LOST: Final[_Settled] = ("lost", Outcome.LOST)
 
 
-def run(claim: Claim, *, stopping: Event) -> Outcome:
-    """Runs the handler of a claimed row while its lease is renewed.
+def run(claim: Claim, *, stopping: Event, cut_off: tuple[type[Exception], ...] = ()) -> Outcome:
+    """Runs the handler of a claimed row while its lease is renewed. ``cut_off`` is what a carrier
+    raises in a handler that is past its kind's time limit.
 
     What becomes of the row is then written as soon as the database takes it: a database that is
     restarted meanwhile costs the row that time, and not the rest of its lease.
@@ -96,7 +98,8 @@ def run(claim: Claim, *, stopping: Event) -> Outcome:
             result, outcome = "lost", Outcome.LOST
         else:
             numbers.taken(kind, since=job.available_at)
-            settle = _handle(claim, job, lost=lost, stopping=stopping)
+            work = Work(job, claim, lost=lost, stopping=stopping)
+            settle = _handle(claim, job, work, cut_off)
             result, outcome = wait_out(settle, limit_s=limit_s)
     if outcome is Outcome.SETTLED:
         _refusals.clear()
@@ -104,11 +107,16 @@ def run(claim: Claim, *, stopping: Event) -> Outcome:
     return outcome
 
 
-def _handle(claim: Claim, job: Job, *, lost: Event, stopping: Event) -> Callable[[], _Settled]:
+def _handle(
+    claim: Claim, job: Job, work: Work[Job], cut_off: tuple[type[Exception], ...]
+) -> Callable[[], _Settled]:
     """Calls the handler and returns how to settle the row; that may be done more than once."""
     try:
-        columns = claim.kind.handler(Work(job, claim, lost=lost, stopping=stopping))
+        columns = claim.kind.handler(work)
     except LeaseLost:
+        return lambda: _LOST
+    except cut_off:
+        log.exception("%s %s was cut off past its limit.", claim.kind.name, claim.pk)
         return lambda: _LOST
     except Stopping:
         return lambda: _return(claim, job)

@@ -14,7 +14,8 @@ MAX_BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch. ``late`` ones (over an hour old) are among the ``added``;
+    """What became of a batch. ``late`` ones (over an hour old) are among the ``added``, and so are
+    those ``out_of_order``, older than what was known already of the same person and content;
     ``unknown`` ones name a content that is not there, and were left out."""
 
     added: int = 0
@@ -22,6 +23,7 @@ class Taken:
     duplicates: int = 0
     unknown: int = 0
     late: int = 0
+    out_of_order: int = 0
 
 
 def check_batch(items: Sequence[object], *, field: str) -> None:

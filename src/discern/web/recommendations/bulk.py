@@ -56,7 +56,7 @@ def take_library() -> tuple[Taken, Taken]:
     # Nothing is mirrored: the library is where it comes from.
     return (
         take_contents(missing, mirror=False),
-        take_interactions(library.interactions(), mirror=False),
+        take_interactions(library.interactions(keyed=True), mirror=False),
     )
 
 

@@ -13,6 +13,7 @@ from django.db.models import Count
 from discern.errors import NotFound
 from discern.recommendations import contract
 from discern.recommendations.contract import check_id
+from discern.web.recommendations import mirrors
 from discern.web.recommendations.batches import Taken
 from discern.web.recommendations.columns import moment, stored
 from discern.web.recommendations.mirrors import tell_contents
@@ -74,15 +75,19 @@ def _content_row(content: contract.Content) -> Content:
 
 
 def delete_content(*, external_id: str) -> None:
-    """Deletes a content and what was done with it; models stop suggesting it.
+    """Deletes a content and what was done with it, in the library as well; models stop suggesting
+    it and later ones do not learn from it.
 
     Raises:
         NotFound: no such content.
     """
     content = content_named(external_id)
-    gone = contract.Content(external_id, available=False)
+    content_id = content.external_id
+    gone = contract.Content(content_id, available=False)
     with transaction.atomic():
         content.delete()
+        # Not after the commit: what only half happened must be tried again as a whole.
+        mirrors.library().events.drop_content(content_id)
         transaction.on_commit(lambda: tell_contents([gone]), robust=True)
 
 

@@ -42,7 +42,7 @@ def load() -> tuple[int, int]:
     ]
     put_contents(contents=contents)
     begin = timezone.now().timestamp() - 30 * 86_400
-    events, keys = [], []
+    events = []
     for number, row in enumerate(_rows(READERS) if READERS.is_file() else ()):
         events.append(
             contract.Interaction(
@@ -52,12 +52,11 @@ def load() -> tuple[int, int]:
                 disliked=bool(row.get("disliked", False)),
                 view_time=float(row.get("view_time", 0.0)),
                 at=begin + SECONDS_APART * number,
+                key=f"demo-{number}",
             )
         )
-        keys.append(f"demo-{number}")
     for start in range(0, len(events), MAX_BATCH):
-        part = slice(start, start + MAX_BATCH)
-        record(interactions=events[part], keys=keys[part])
+        record(interactions=events[start : start + MAX_BATCH])
     return len(contents), len(events)
 
 

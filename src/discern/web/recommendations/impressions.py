@@ -49,12 +49,17 @@ def _impression_sql() -> str:
 
 
 def note_outcome(impression: UUID, events: list[contract.Interaction]) -> None:
-    """Notes the first click and the first like among ``events`` of what the list showed."""
+    """Notes the first click and the first like among ``events`` of what the list showed. A dislike
+    without reading is no click: it is given from the list, and speaks against it."""
     shown = Impression.objects.filter(pk=impression).select_related("person").first()
     if shown is None:
         return
     mine = [
-        e for e in events if e.person == shown.person.external_id and e.content in shown.contents
+        event
+        for event in events
+        if event.person == shown.person.external_id
+        and event.content in shown.contents
+        and not (event.disliked and event.view_time <= 0)
     ]
     now = timezone.now()
     if mine and shown.clicked_at is None:

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from discern.recommendations import contract
+from discern.recommendations.keys import stored_key
 from discern.web.recommendations import mirrors
 from discern.web.recommendations.batches import Taken
 from discern.web.recommendations.columns import moment, stored
 from discern.web.recommendations.impressions import note_outcome
 from discern.web.recommendations.mirrors import tell_interactions
 from discern.web.recommendations.models import Content, Person, UserInteraction
+from discern.web.recommendations.numbers import told
 from discern.web.recommendations.people import people_of
 
 
 def record(
     *,
     interactions: Sequence[contract.Interaction],
-    keys: Sequence[str] | None = None,
     impression: UUID | None = None,
     mirror: bool = True,
 ) -> Taken:
-    """Stores interactions. Those with a known key (or, without ``keys``, the same in everything)
-    change nothing; out of order is fine, and one in the future happens now. ``impression`` names
-    the list they came from. Without ``mirror`` model servers are not told: they know.
+    """Stores interactions. Those with a key that is known of their person (or, where they have
+    none, the same in everything) change nothing; out of order is fine, and one in the future
+    happens now. ``impression`` names the list they came from. Without ``mirror`` model servers are
+    not told: they know.
 
     Raises:
         InvalidInput: a time outside the years 1 to 9999.
     """
-    named = list(keys) if keys is not None else [_key(event) for event in interactions]
+    named = [stored_key(event) for event in interactions]
     named_contents = {event.content for event in interactions}
     contents = {
         row.external_id: row
@@ -56,6 +57,7 @@ def record(
             )
         )
         fresh = {key: _as_of(now, event) for key, event in known if key not in keys_there}
+        out_of_order = _out_of_order(list(fresh.values()), people)
         UserInteraction.objects.bulk_create(
             [_row(key, event, people, contents) for key, event in fresh.items()],
             ignore_conflicts=True,
@@ -65,29 +67,46 @@ def record(
             note_outcome(impression, list(fresh.values()))
         if mirror:
             transaction.on_commit(lambda: tell_interactions(fresh), robust=True)
-    return Taken(
+    taken = Taken(
         added=len(fresh),
         duplicates=len(known) - len(fresh),
         unknown=len(named) - len(known),
         late=sum(0 < event.at < now - 3600 for event in fresh.values()),
+        out_of_order=out_of_order,
     )
+    told(taken)
+    return taken
+
+
+def _out_of_order(events: Sequence[contract.Interaction], people: dict[str, Person]) -> int:
+    """How many of new events are older than one of the same person and content, stored or among
+    those before them."""
+    timed = [event for event in events if event.at]
+    if not timed:
+        return 0
+    # Of whom nothing is that new, nothing is read; mostly that is everybody.
+    later = UserInteraction.objects.filter(
+        person__in={people[event.person].pk for event in timed},
+        created_at__gt=moment(min(event.at for event in timed)),
+    )
+    newest: dict[tuple[str, str], float] = {
+        (person, content): at.timestamp()
+        for person, content, at in later.values_list(
+            "person__external_id", "content__external_id"
+        ).annotate(Max("created_at"))
+    }
+    count = 0
+    for event in timed:
+        pair = (event.person, event.content)
+        known = newest.get(pair, event.at)
+        count += event.at < known
+        newest[pair] = max(known, event.at)
+    return count
 
 
 def _as_of(now: float, event: contract.Interaction) -> contract.Interaction:
     moment(event.at)
     return contract.no_later_than(now, event)
-
-
-def _key(event: contract.Interaction) -> str:
-    parts: tuple[Any, ...] = (
-        event.person,
-        event.content,
-        event.liked,
-        event.disliked,
-        event.view_time,
-        event.at,
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _row(

@@ -50,7 +50,8 @@ def tell_interactions(events: dict[str, contract.Interaction]) -> None:
 
 def _append(events: dict[str, contract.Interaction]) -> None:
     """Adds stored events to the log. It is told after they were stored, when their person may have
-    been erased, or the verdict taken back: what is no longer stored then does not stay there."""
+    been erased, the content deleted, or the verdict taken back: what is no longer stored then does
+    not stay there."""
     log = library().events
     if not log.append(events.values(), keys=events.keys()).accepted:
         return
@@ -70,6 +71,10 @@ def _append(events: dict[str, contract.Interaction]) -> None:
     there = Person.objects.filter(external_id__in=people).values_list("external_id", flat=True)
     for person in people.difference(there):
         log.erase(person)
+    contents = {content for _, content in lost}
+    left = Content.objects.filter(external_id__in=contents).values_list("external_id", flat=True)
+    for content in contents.difference(left):
+        log.drop_content(content)
     for pair in lost:
         log.withdraw(*pair)
 

@@ -50,7 +50,7 @@ class Content(models.Model):
 
 class UserInteraction(models.Model):
     """What a person did with a content; ``view_time`` in seconds. ``key`` makes sending it twice
-    harmless."""
+    harmless; see :mod:`discern.recommendations.keys`."""
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="interactions")
     content = models.ForeignKey(Content, on_delete=models.CASCADE, related_name="interactions")

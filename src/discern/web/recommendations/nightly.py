@@ -62,8 +62,8 @@ def fit_named(job_id: UUID) -> LearningJob:
 
 
 def enqueue_due(now: datetime | None = None) -> int:
-    """Puts in the night's fit once its time has come; its lists follow it. Returns how many jobs
-    were put in.
+    """Puts in the night's fit once its time has come, and its lists once it has ended, however it
+    did. Returns how many jobs were put in.
 
     A site that was off at night makes up for it, but a new one waits for its first night; one
     without interactions has nothing to learn.
@@ -76,7 +76,13 @@ def enqueue_due(now: datetime | None = None) -> int:
     former = LearningJob.objects.filter(task=Task.FIT, night__lt=night)
     if (due < _STARTED and not former.exists()) or not UserInteraction.objects.exists():
         return 0
-    added = _enqueue_once(Task.FIT, night)
+    if _enqueue_once(Task.FIT, night):
+        return 1
+    if not LearningJob.objects.filter(task=Task.FIT, night=night, state__in=jobs.FINAL).exists():
+        return 0
+    # A fit puts its lists in itself, but not one whose process died or that failed as no error of
+    # ours: nothing of it is left to do so.
+    added = _enqueue_once(Task.PRECOMPUTE, night)
     _settled_nights.clear()
     _settled_nights.add(night)
     return int(added)
@@ -84,7 +90,7 @@ def enqueue_due(now: datetime | None = None) -> int:
 
 _STARTED: Final = timezone.now()
 _settled_nights: set[date] = set()
-"""The night this process knows to be in the table: the sweeper asks every few seconds."""
+"""The night this process knows to have its jobs: the sweeper asks every few seconds."""
 
 
 def register_kind() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
@@ -91,14 +91,6 @@ def person_at_first_sight(*, external_id: str) -> Person:
 _PERSON: Final = "SELECT id, external_id, account_id FROM recommend_person WHERE external_id = %s"
 
 
-def person_named(external_id: str) -> Person:
-    """One person; NotFound when nothing is known of them."""
-    found = Person.objects.filter(external_id=stored(external_id)).first()
-    if found is None:
-        raise NotFound(f"Nothing is known of '{external_id}'.", field="person")
-    return found
-
-
 def people_of(external_ids: Sequence[str]) -> dict[str, Person]:
     """People by their ids; those who are not there yet are made.
 
@@ -112,13 +104,30 @@ def people_of(external_ids: Sequence[str]) -> dict[str, Person]:
     return {person.external_id: person for person in Person.objects.filter(external_id__in=wanted)}
 
 
-def forget(*, person: Person) -> int:
+def forget(*, external_id: str) -> int:
     """Erases a person: their row, interactions, impressions and lists here, and their part of
-    what model servers learned. Returns how many interactions there were."""
-    external_id = person.external_id
+    what model servers learned, which may be all there is of them. Returns how many interactions
+    there were, in whichever of both had more.
+
+    Raises:
+        NotFound: nothing is known of them in either.
+    """
+    name = stored(external_id)
+    log = mirrors.library().events
     with transaction.atomic():
-        count = UserInteraction.objects.filter(person=person).count()
+        there = len(log.of_person(name))
+        person = Person.objects.filter(external_id=name).first()
+        if person is None:
+            if not log.erase(name):
+                raise NotFound(f"Nothing is known of '{external_id}'.", field="person")
+            return there
+        here = UserInteraction.objects.filter(person=person).count()
         person.delete()
-        # Not after the commit: an erasure that only half happened must be tried again as a whole.
-        mirrors.library().events.erase(external_id)
-    return count
+    return max(here, there)
+
+
+def erase_in_log(instance: Person, **_: Any) -> None:
+    """Follows the row of a person that was deleted, by whatever means: with their account, too.
+
+    Not after the commit: an erasure that only half happened must be tried again as a whole."""
+    mirrors.library().events.erase(instance.external_id)

@@ -76,6 +76,9 @@ class TakenSerializer(serializers.Serializer[Any]):
     duplicates = serializers.IntegerField(help_text="Interactions that were there already.")
     unknown = serializers.IntegerField(help_text="Interactions with a content that is not there.")
     late = serializers.IntegerField(help_text="Of those added, how many are over an hour old.")
+    out_of_order = serializers.IntegerField(
+        help_text="Of those added, how many are older than what was known of person and content."
+    )
 
 
 class InteractionSerializer(serializers.Serializer[Any]):
@@ -92,7 +95,7 @@ class InteractionSerializer(serializers.Serializer[Any]):
     view_time = serializers.FloatField(required=False, default=0.0, help_text="Seconds.")
     created_at = serializers.DateTimeField(required=False, help_text="Now if left out or ahead.")
     key = serializers.CharField(
-        max_length=64, required=False, help_text="Sent twice, it counts once."
+        max_length=64, required=False, help_text="Of the person's own: sent twice, it counts once."
     )
 
 

@@ -36,6 +36,9 @@ describe('how far a fit is', () => {
 describe('what became of a file', () => {
   it('counts what happened only', () => {
     expect(outcomeInWords({ added: 2, refused: 1, unknown: 0 })).toBe('2 rows added, 1 row refused');
+    expect(outcomeInWords({ added: 3, late: 2, out_of_order: 1 })).toBe(
+      '3 rows added, 2 rows over an hour old, 1 row older than what was known',
+    );
     expect(outcomeInWords({})).toBe('No rows');
   });
 });

@@ -30,6 +30,8 @@ const WORDS = [
   ['duplicates', 'there already'],
   ['unknown', 'with an unknown text'],
   ['refused', 'refused'],
+  ['late', 'over an hour old'],
+  ['out_of_order', 'older than what was known'],
 ] as const;
 
 export function outcomeInWords(counts: Readonly<Record<string, number>>): string {

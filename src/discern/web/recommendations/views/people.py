@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from discern.errors import InvalidInput
 from discern.recommendations.contract import Interaction
 from discern.recommendations.files import PERSON_NAMES, parse_interaction
+from discern.recommendations.keys import MAX_KEY_CHARS
 from discern.web.api.paging import NewestFirst
 from discern.web.api.parsing import json_object
 from discern.web.api.views import ApiView
@@ -34,7 +35,7 @@ from discern.web.recommendations.parameters import (
     number_of,
     rows_of,
 )
-from discern.web.recommendations.people import forget, person_named
+from discern.web.recommendations.people import forget
 
 
 class InteractionsView(ApiView):
@@ -68,13 +69,12 @@ class InteractionsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Record what people did; the next list already follows from it. Duplicates, unknown
-        contents and late events are counted, not errors."""
+        contents and events that are late or out of order are counted, not errors."""
         data = json_object(request)
         rows = rows_of(data, "interactions")
-        keys = _keys(rows)
+        _check_keys(rows)
         taken = record(
             interactions=_events(request, rows),
-            keys=keys,
             impression=id_of(data.get("impression"), field="impression"),
         )
         return Response(asdict(taken))
@@ -139,19 +139,20 @@ class PersonView(ApiView):
     def delete(self, request: Request, person_id: str) -> Response:
         """Forget a person: their interactions, lists, and their part of what was learned."""
         check_may_name(request, person_id)
-        count = forget(person=person_named(person_id))
+        count = forget(external_id=person_id.strip())
         return Response({"interactions": count})
 
 
-def _keys(rows: list[dict[str, Any]]) -> list[str] | None:
+def _check_keys(rows: list[dict[str, Any]]) -> None:
     keys = [row.get("key") for row in rows]
     if all(key is None for key in keys):
-        return None
-    if not all(isinstance(key, str) and 0 < len(key) <= 64 and "\x00" not in key for key in keys):
+        return
+    if not all(
+        isinstance(key, str) and 0 < len(key) <= MAX_KEY_CHARS and "\x00" not in key for key in keys
+    ):
         raise InvalidInput(
             "Give every interaction a 'key' of 1 to 64 characters, or none.", field="interactions"
         )
-    return [str(key) for key in keys]
 
 
 def _events(request: Request, rows: list[dict[str, Any]]) -> list[Interaction]:
@@ -165,7 +166,7 @@ def _events(request: Request, rows: list[dict[str, Any]]) -> list[Interaction]:
 def _event(
     row: Mapping[str, Any], place: int, now: float, me: str | None, operator: bool
 ) -> Interaction:
-    fields = {key: value for key, value in row.items() if key != "key"}
+    fields = dict(row)
     named = [fields[name] for name in PERSON_NAMES if fields.get(name) is not None]
     if not operator and any(str(name).strip() != me for name in named):
         raise PermissionDenied("You may only speak for yourself; leave 'person' out.")

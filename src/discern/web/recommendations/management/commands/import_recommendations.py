@@ -45,5 +45,6 @@ class Command(BaseCommand):
     def _say_interactions(self, taken: Taken) -> None:
         self.stdout.write(
             f"interactions  {taken.added:,} added, {taken.duplicates:,} known already, "
-            f"{taken.unknown:,} of unknown contents left out, {taken.late:,} late"
+            f"{taken.unknown:,} of unknown contents left out, {taken.late:,} late, "
+            f"{taken.out_of_order:,} out of order"
         )
