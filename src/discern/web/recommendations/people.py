@@ -63,7 +63,9 @@ def untie(*, external_id: str) -> Person:
     Raises:
         NotFound: nothing is known of them.
     """
-    person = person_named(external_id)
+    person = Person.objects.filter(external_id=stored(external_id)).first()
+    if person is None:
+        raise NotFound(f"Nothing is known of '{external_id}'.", field="person")
     person.account = None
     person.save(update_fields=["account"])
     return person
