@@ -43,7 +43,7 @@ class Turn:
         whole = int(wanted)
         if wanted == whole:
             return whole
-        return whole + int(self._draws(b"places", 1)[0] < wanted - whole)
+        return whole + int(self._draws(b"places", 1).item() < wanted - whole)
 
     def choose(self, count: int, among: int) -> NDArray[np.int64]:
         """``count`` of the ranks from 0 to ``among`` - 1 (all if there are fewer), ascending; the

@@ -139,6 +139,11 @@ class FreshContents:
     def __len__(self) -> int:
         return len(self._columns)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no new content to rank."""
+        return not self._solved
+
     def add(self, contents: Iterable[tuple[int, Content]]) -> None:
         """Adds new contents by column; the oldest go when there are too many."""
         if self._words is None:

@@ -280,6 +280,8 @@ class Ranker:
     ) -> list[Recommendation]:
         """Gives every k-th place to a content too new to be known, k from ``exploration``; and
         the end of a list that is short of others. The best of them take turns from day to day."""
+        if self.fresh.empty:
+            return lines[: request.n]
         turn = Turn.of(request)
         wanted = max(turn.places(request.n, request.exploration), request.n - len(lines))
         if wanted <= 0:
