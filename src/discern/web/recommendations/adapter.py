@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
-from discern.errors import InvalidInput, NotFound
+from discern.errors import NotFound
 from discern.recommendations import contract
 from discern.recommendations.contract import Filters
 from discern.recommendations.files import parse_interaction
@@ -27,7 +27,6 @@ from discern.web.recommendations.models import Content, Person
 from discern.web.recommendations.people import person_at_first_sight
 
 ROWS_AT_ONCE: Final = 500
-MAX_KEY_CHARS: Final = 64
 
 M = TypeVar("M", bound=Model)
 
@@ -180,13 +179,13 @@ def record(
         "disliked": disliked,
         "view_time": view_time,
         "created_at": timezone.now().timestamp(),
+        "key": key,
     }
     event = parse_interaction(said, where="the interaction")
-    keys = None if key is None else [_checked(key)]
-    taken = interactions.record(interactions=[event], keys=keys)
+    taken = interactions.record(interactions=[event])
     if taken.unknown and isinstance(content, Model) and type(content) in _connections:
         put_contents(contents=[_connections[type(content)].to_content(content)])
-        taken = interactions.record(interactions=[event], keys=keys)
+        taken = interactions.record(interactions=[event])
     return taken
 
 
@@ -206,12 +205,6 @@ def _id_of(content: Model | str | int) -> str:
     if connection is None:
         raise ImproperlyConfigured(f"{content._meta.label} is not connected.")
     return connection.to_content(content).id
-
-
-def _checked(key: str) -> str:
-    if not 0 < len(key) <= MAX_KEY_CHARS:
-        raise InvalidInput(f"'key' must have 1 to {MAX_KEY_CHARS} characters.", field="key")
-    return key
 
 
 def _uid(model: type[Model], name: str) -> str:
