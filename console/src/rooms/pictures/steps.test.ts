@@ -47,6 +47,11 @@ describe('summary', () => {
   it('leaves out objects that are not sure enough', () => {
     expect(summary({ objects: objects('dog'), text: null }, 0.95)).toBe('Nothing was found');
   });
+  it('does not say that nothing is there where nobody looked', () => {
+    const notes = { objects: { code: 'model_not_ready', message: 'No detector.' } };
+    const none = { objects: null, text: null, notes } as Parameters<typeof summary>[0];
+    expect(summary(none, 0.5)).toBe('Objects were not looked for');
+  });
   it('shortens long texts and puts lines together', () => {
     const line = summary({ objects: null, text: text(`one\n${'word '.repeat(30)}`) }, 0.5);
     expect(line.length).toBeLessThan(45);

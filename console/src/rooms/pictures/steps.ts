@@ -41,7 +41,10 @@ export function shareDone({ progress }: Pick<Upload, 'progress'>): number {
 }
 
 /** What was found, as one short line: "2 dogs, 1 person · text". */
-export function summary(upload: Pick<Upload, 'objects' | 'text'>, least: number): string {
+export function summary(
+  upload: Pick<Upload, 'objects' | 'text'> & Partial<Pick<Upload, 'notes'>>,
+  least: number,
+): string {
   const counts = new Map<string, number>();
   for (const { label, score } of upload.objects?.objects ?? []) {
     if (score >= least) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -51,7 +54,11 @@ export function summary(upload: Pick<Upload, 'objects' | 'text'>, least: number)
     .map(([label, count]) => (count === 1 ? label : plural(count, label, manyOf(label))));
   const text = upload.text?.text.trim() ?? '';
   const parts = [objects.slice(0, 4).join(', '), text === '' ? '' : `“${shortened(text)}”`];
-  return parts.filter((part) => part !== '').join(' · ') || 'Nothing was found';
+  const found = parts.filter((part) => part !== '').join(' · ');
+  if (found !== '') return found;
+  const left = Object.keys(upload.notes ?? {});
+  if (left.length === 0) return 'Nothing was found';
+  return left.includes('objects') ? 'Objects were not looked for' : 'A step was left out';
 }
 
 /** How far a picture is, or what was found in it. */
