@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from discern.vision.contract import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE
+from discern.vision.contract import MAX_IMAGE_BYTES, MAX_IMAGE_SIDE, MAX_SLOW_IMAGE_PIXELS
 from discern.web.accounts.models import User
 from discern.web.uploads.models import ResumableUpload, Upload
 from discern.web.uploads.parsing import MAX_FORM_BYTES
@@ -43,7 +43,7 @@ def test_a_file_over_20_mib_is_refused_with_the_limit(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("width", "height", "limit"),
-    [(10_000, 5_001, MAX_IMAGE_PIXELS), (MAX_IMAGE_SIDE + 1, 2, MAX_IMAGE_SIDE)],
+    [(10_000, 5_001, MAX_SLOW_IMAGE_PIXELS), (MAX_IMAGE_SIDE + 1, 2, MAX_IMAGE_SIDE)],
     ids=["pixels", "side"],
 )
 def test_too_many_pixels_are_refused_with_the_limit(
@@ -60,7 +60,7 @@ def test_beside_a_good_one_a_picture_over_a_limit_is_named_and_the_good_one_kept
     assert response.status_code == 202
     [refused] = response.json()["rejected"]
     assert (refused["index"], refused["code"]) == (1, "too_large")
-    assert refused["limit"] == MAX_IMAGE_PIXELS
+    assert refused["limit"] == MAX_SLOW_IMAGE_PIXELS
     assert len(response.json()["uploads"]) == Upload.objects.count() == 1
 
 

@@ -93,7 +93,8 @@ def test_a_failure_is_shown_kept_and_can_be_retried(client: Client, engine: Pict
     assert failed["state"] == "failed"
     assert failed["error"] == {
         "code": "inference_failed",
-        "message": "The model failed on this picture.",
+        "message": "The model failed on this picture. It is kept until you delete it; you can "
+        "retry.",
     }
     engine.vision_failure = None
     assert client.post(f"{answered['links']['self']}/retry").status_code == 202
