@@ -320,16 +320,13 @@ def _interactive_first(site: LiveSite) -> None:
     assert sorted(began, key=lambda address: str(began[address]))[:2] == [busy, awaited]
 
 
-def test_celery_acknowledges_late_takes_one_at_a_time_and_ends_what_hangs(
-    broker: Any, tmp_path: Path
-) -> None:
+def test_celery_acknowledges_late_and_takes_one_at_a_time(broker: Any, tmp_path: Path) -> None:
     asked = ["task_acks_late", "task_reject_on_worker_lost", "worker_prefetch_multiplier"]
-    limits = ["task_soft_time_limit", "task_time_limit"]
     program = f"""
 import django, json
 django.setup()
 from discern.web.jobs.celery import app
-print(json.dumps([app.conf[name] for name in {asked + limits}]))
+print(json.dumps([app.conf[name] for name in {asked}]))
 """
     environment = {
         **os.environ,
@@ -339,6 +336,4 @@ print(json.dumps([app.conf[name] for name in {asked + limits}]))
         "DJANGO_SETTINGS_MODULE": "tests.web.settings",
     }
     told = subprocess.check_output([sys.executable, "-c", program], env=environment)
-    late, rejects, prefetch, soft_s, hard_s = json.loads(told.splitlines()[-1])
-    assert (late, rejects, prefetch) == (True, True, 1)
-    assert 0 < soft_s < hard_s <= 3_600
+    assert json.loads(told.splitlines()[-1]) == [True, True, 1]

@@ -18,7 +18,7 @@ export type State = Upload['state'];
 type Page = components['schemas']['UploadPage'];
 
 const UPLOADS = ['uploads'] as const;
-const LISTS = [...UPLOADS, 'list'] as const;
+export const LISTS = [...UPLOADS, 'list'] as const;
 const POLL_MS = 1500;
 const PAGE_SIZE = 24;
 
@@ -87,8 +87,10 @@ export function put(client: QueryClient, news: Upload): void {
   );
 }
 
-export function refreshLists(client: QueryClient): Promise<void> {
-  return client.invalidateQueries({ queryKey: LISTS });
+export async function refreshLists(client: QueryClient): Promise<void> {
+  // A first list that is still under way may be of a moment before; it would not be asked again.
+  await client.cancelQueries({ queryKey: LISTS });
+  await client.invalidateQueries({ queryKey: LISTS });
 }
 
 export function useDeleteUpload() {
