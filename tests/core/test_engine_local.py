@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -187,12 +188,22 @@ def test_a_full_queue_refuses_and_recovers(tmp_path: Path) -> None:
 def test_what_waited_much_longer_than_foreseen_is_refused_as_overloaded(tmp_path: Path) -> None:
     engine = slow_engine(tmp_path, max_wait_s=0.1, max_batch_items=1)
     runner = engine.sentiment().runner
-    runner._batcher._cost_per_second = 1e9  # a machine that has become much slower since
-    for _ in range(2_000):
-        runner.submit(np.array([1, 3, 2]))
-    with pytest.raises(Overloaded, match="longer than was foreseen") as refused:
-        engine.analyze(["good"])
-    assert refused.value.retry_after_s
+
+    def refused() -> Overloaded | None:
+        runner._batcher._cost_per_second = 1e9  # a machine that has become much slower since
+        with suppress(Overloaded):
+            for _ in range(2_000):
+                runner.submit(np.array([1, 3, 2]))
+        try:
+            engine.analyze(["good"])
+        except Overloaded as error:
+            return error if "longer than was foreseen" in error.message else None
+        return None
+
+    # On a busy machine the workers may be through before the question comes.
+    found = next((error for error in (refused() for _ in range(50)) if error), None)
+    assert found is not None
+    assert found.retry_after_s
     assert runner.stats().refused
     engine.close()
 
