@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,14 +14,12 @@ from django.test import Client
 
 from discern.engine.local import LocalEngine
 from discern.recommendations.contract import Content as CoreContent
-from discern.web.accounts.models import User
 from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.jobs.services import claim
-from discern.web.recommendations import lists, mirrors
+from discern.web.recommendations import lists
 from discern.web.recommendations.contents import put_contents
 from discern.web.recommendations.models import Content, ImportJob, Impression
-from tests.web.conftest import client_of
 
 API = "/api/v1"
 TEXTS = ("", "\x00", "\ud7ff\uffff", "a" * 300, "%00", "../..", "\u202e", "0", "[]", "{}", "\n")
@@ -52,22 +49,6 @@ ADDRESSES = {
     "recommendations/metrics": ("experiment",),
     "imports": ("page_size", "cursor"),
 }
-
-
-@pytest.fixture(autouse=True)
-def _own_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
-    yield
-    mirrors.library().events.close()
-    mirrors.library_in.cache_clear()
-
-
-@pytest.fixture
-def api(person: User) -> Client:
-    """A host application's program, with its service account's key."""
-    User.objects.filter(pk=person.pk).update(is_staff=True)
-    person.refresh_from_db()
-    return client_of(person)
 
 
 @pytest.fixture
