@@ -31,7 +31,7 @@ MAX_WAITING: Final = 64
 """Pictures that may wait for their turn; a picture takes tens to hundreds of milliseconds."""
 
 MAX_READERS: Final = 4
-"""Copies of the text reader's models, of about 100 MB each once several pictures come at once."""
+"""Copies of the text reader's models, of 100 MB each and up to 400 MB once a large picture came."""
 
 
 class Turns:
