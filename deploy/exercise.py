@@ -1,13 +1,17 @@
 """Does the main jobs over HTTP and asks Prometheus what the dashboard asks; standard library only.
 
-    DISCERN_KEY=dk_... python3 exercise.py dashboard.json [PICTURE ...]
+    DISCERN_KEY=dk_... python3 exercise.py dashboard.json [WORD.EXTENSION ...]
+    DISCERN_KEY=dk_... python3 exercise.py kept
+    python3 exercise.py ask EXPRESSION
 
-The key is a service account's: it acts for readers that it makes up.
-It exits with 1 and says what is wrong, or prints what it saw.
+A picture's name is a word that stands in it. The key is a service account's: it acts for readers
+that it makes up. It exits with 1 and says what is wrong, or prints what it saw. ``kept`` prints
+what must be the same after a backup was restored, ``ask`` what Prometheus answers first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -26,11 +30,15 @@ SITE = os.environ.get("DISCERN_SITE", "http://127.0.0.1:8000")
 PROMETHEUS = os.environ.get("DISCERN_PROMETHEUS", "http://127.0.0.1:9090")
 
 
-def call(path: str, data: bytes | None = None, kind: str = "application/json") -> Any:
+def fetch(path: str, data: bytes | None = None, kind: str = "application/json") -> bytes:
     headers = {"Authorization": f"Bearer {os.environ['DISCERN_KEY']}", "Content-Type": kind}
     request = urllib.request.Request(SITE + path, data=data, headers=headers)  # noqa: S310
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        return json.load(answer)
+        return bytes(answer.read())
+
+
+def call(path: str, data: bytes | None = None, kind: str = "application/json") -> Any:
+    return json.loads(fetch(path, data, kind))
 
 
 def wait_for(what: str, check: Callable[[], Any], seconds: float = 90) -> Any:
@@ -83,6 +91,38 @@ def finished(upload_id: str) -> Any:
     if row["state"] in ("failed", "dead"):
         sys.exit(f"the upload failed: {row}")
     return row if row["state"] == "done" else None
+
+
+def look_at(content: bytes, word: str = "") -> None:
+    """A worker finds what is bright in it, and reads the word; nothing is left out."""
+    row = wait_for("an upload is done", partial(finished, upload(content)))
+    print(f"upload: {json.dumps(row)[:300]}")
+    if row["notes"]:
+        sys.exit(f"steps were left out: {row['notes']}")
+    if "light" not in [item["label"] for item in row["objects"]["objects"]]:
+        sys.exit(f"the light in it was not found: {row['objects']}")
+    text = row["text"]["text"]
+    print(f"text read: {text!r}, mood: {row['mood'] and row['mood']['label']}")
+    if word.casefold() not in text.casefold():
+        sys.exit(f"{word!r} was not read, but {text!r}")
+
+
+def kept() -> dict[str, Any]:
+    """What the database, the files and the library hold, in a form to compare."""
+    rows = call("/api/v1/uploads?state=done&page_size=100")["results"]
+    found = {
+        row["id"]: [
+            row["objects"],
+            row["text"],
+            hashlib.sha256(fetch(f"/api/v1/uploads/{row['id']}/picture")).hexdigest(),
+        ]
+        for row in rows
+    }
+    shown = call("/api/v1/recommendations?person=Sea-reader-0&n=5")
+    names = sorted(line["content_id"] for line in shown["items"])
+    if not found or shown["source"] != "model":
+        sys.exit(f"nothing to compare: {len(found)} uploads, a list from {shown['source']}")
+    return {"uploads": found, "source": shown["source"], "model": shown["model"], "list": names}
 
 
 def fill_library() -> None:
@@ -143,11 +183,14 @@ def questions(dashboard: Path) -> list[tuple[str, str]]:
     ]
 
 
-def answered(expression: str) -> bool:
+def values(expression: str) -> list[str]:
     query = urllib.parse.urlencode({"query": expression})
     with urllib.request.urlopen(f"{PROMETHEUS}/api/v1/query?{query}", timeout=10) as answer:  # noqa: S310
-        result = json.load(answer)["data"]["result"]
-    return any(series["value"][1] not in ("NaN", "+Inf") for series in result)
+        return [series["value"][1] for series in json.load(answer)["data"]["result"]]
+
+
+def answered(expression: str) -> bool:
+    return any(value not in ("NaN", "+Inf") for value in values(expression))
 
 
 def asked(expression: str) -> bool:
@@ -159,13 +202,19 @@ def asked(expression: str) -> bool:
 
 
 def main() -> None:
+    if sys.argv[1] == "ask":
+        print(*values(sys.argv[2])[:1])
+        return
     wait_for("the site is ready", ready)
+    if sys.argv[1] == "kept":
+        print(json.dumps(kept(), indent=1, sort_keys=True))
+        return
     for text in ("What a lovely day, I love it.", "The worst food ever."):
         answer = call("/api/v1/analyze", json.dumps({"text": text}).encode())
         print(f"analyze: {text!r} -> {json.dumps(answer)[:160]}")
-    for content in (picture(), *(Path(name).read_bytes() for name in sys.argv[2:])):
-        row = wait_for("an upload is done", partial(finished, upload(content)))
-        print(f"upload: {json.dumps(row)[:300]}")
+    look_at(picture())
+    for path in map(Path, sys.argv[2:]):
+        look_at(path.read_bytes(), path.stem)
     recommend()
     for title, expression in questions(Path(sys.argv[1])):
         wait_for(f"Prometheus on '{title}': {expression}", partial(asked, expression))
