@@ -98,19 +98,15 @@ pod run -d --name "$prefix-worker" "${joined[@]}" "${hardened[@]}" "${site[@]}" 
 say "Prometheus"
 printf %s "$metrics_token" > "$work/web-token"
 printf %s "$model_token" > "$work/model-server-token"
-sed -e "s#/tmp/#$work/#; s#web:8000#127.0.0.1:8000#; s#model-server:8600#127.0.0.1:8600#; s#5s#1s#; s#4s#1s#" \
-  -e 's#dns_sd_configs: .*8001.*#static_configs: [{ targets: ["127.0.0.1:8001"] }]#' \
+sed -e "s#/tmp/#$work/#; s#web:8000#127.0.0.1:8000#; s#: 5s#: 1s#; s#: 4s#: 1s#" \
+  -e 's#dns_sd_configs: .* port: \([0-9]*\).*#static_configs: [{ targets: ["127.0.0.1:\1"] }]#' \
   deploy/prometheus/prometheus.yaml > "$work/prometheus.yaml"
 "${enter[@]}" prometheus --config.file="$work/prometheus.yaml" --storage.tsdb.path="$work/numbers" \
   > "$work/prometheus.log" 2>&1 &
 programs+=($!)
 
 say "The main jobs, and the dashboard's questions"
-pod exec "$prefix-worker" python -c '
-import sys, PIL.Image, pillow_heif
-pillow_heif.register_heif_opener()
-PIL.Image.new("RGB", (64, 32), "teal").save(sys.stdout.buffer, "HEIF")
-' > "$work/telephone.heic"
+pod exec -i "$prefix-worker" python - < deploy/check_picture.py > "$work/telephone.heic"
 within env DISCERN_KEY="$key" python3 deploy/exercise.py deploy/grafana/dashboards/discern.json \
   "$work/telephone.heic"
 
