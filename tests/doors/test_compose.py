@@ -19,6 +19,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text()
 EXAMPLE = (DEPLOY / "example.env").read_text()
+DOCS = (DEPLOY.parent / "docs/deploy.md").read_text()
 ONE_SHOT = {"migrate"}
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::?([-?])([^}]*))?\}")
@@ -177,3 +178,17 @@ def test_prometheus_asks_every_container_of_a_service_that_can_be_many() -> None
     for name in ("worker", "model-server"):
         assert "ports" not in SERVICES[name]
         assert jobs[name]["dns_sd_configs"][0]["names"] == [name]
+
+
+def test_the_page_s_example_of_a_change_is_one_that_compose_takes() -> None:
+    from discern.model_server.settings import PREFIX, ModelServerSettings
+    from discern.web.environment import Environment
+
+    known = {PREFIX + name.upper() for name in ModelServerSettings.model_fields}
+    known |= {f"DISCERN_{name.upper()}" for name in Environment.model_fields}
+    examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)]
+    assert examples
+    for example in examples:
+        assert example["services"].keys() <= SERVICES.keys()
+        for service in example["services"].values():
+            assert service.get("environment", {}).keys() <= known
