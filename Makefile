@@ -1,5 +1,5 @@
 # make run   the whole product on http://127.0.0.1:8000
-# make test  every test that needs no other service
+# make test  every test; those whose programs are missing say so
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,16 +22,29 @@ _PACKAGES: Final = (
     "openvino",
     "numpy",
     "tokenizers",
+    "scipy",
+    "scikit-learn",
+    "pillow",
+    "rapidocr",
     "starlette",
     "uvicorn",
     "uvloop",
+    "httptools",
+    "orjson",
     "django",
+    "djangorestframework",
+    "granian",
+    "gunicorn",
+    "celery",
 )
 _INSTRUCTIONS: Final = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 
 
-def provenance(command: str) -> dict[str, Any]:
-    """The command to run again, and everything it depended on that is known."""
+def provenance(command: str, programs: Sequence[str] = ()) -> dict[str, Any]:
+    """The command to run again, and everything it depended on that is known.
+
+    ``programs`` are those it starts that are no Python packages; each must know ``--version``.
+    """
     return {
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -43,7 +59,12 @@ def provenance(command: str) -> dict[str, Any]:
             "load_before": [round(value, 2) for value in os.getloadavg()],
             "busy_cores_before": _busy_cores(),
         },
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            **_versions(),
+            **{program: _version_of(program) for program in programs},
+        },
     }
 
 
@@ -94,6 +115,12 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _version_of(program: str) -> str:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\d+(?:\.\d+)+", told)
+    return found[0] if found else told.strip()
 
 
 def _processor() -> str:

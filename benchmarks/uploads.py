@@ -60,7 +60,7 @@ def main() -> int:
     files = sorted(given.images.glob("*.jpg"))
     pictures = [files[at % len(files)].read_bytes() for at in range(count)]
     result: dict[str, Any] = {
-        "provenance": provenance(_command(given)),
+        "provenance": provenance(_command(given), programs=["redis-server"]),
         "model": given.model[0].name,
         "pictures": count,
         "models": {model.name: of_model(model, pictures) for model in given.model},

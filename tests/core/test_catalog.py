@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from discern.catalog.manifest import load_bundle, load_manifest, sha256_of, verify
 from discern.catalog.store import Store, version_key
 from discern.errors import BundleInvalid, DigestMismatch, InvalidInput, ModelNotFound
-from tests.fakes.words import write_bundle
+from tests.fakes.bundles import write_bundle
 
 TASK = "sentiment-analysis"
 

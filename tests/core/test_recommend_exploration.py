@@ -20,7 +20,7 @@ from discern.recommendations.contract import Interaction
 from discern.recommendations.exploration import SMALLEST_POOL, Turn
 from discern.recommendations.history import weigh
 from discern.recommendations.wire import request_from_dict, request_to_dict
-from tests.core.test_recommendations import CATEGORIES, SETTINGS, _contents, _interactions
+from tests.core.readers import CATEGORIES, SETTINGS, contents, interactions
 
 NEW = 60
 HISTORY = tuple(Interaction("x", f"c{i}", liked=True, at=86_400.0 * i) for i in range(3))
@@ -28,7 +28,7 @@ HISTORY = tuple(Interaction("x", f"c{i}", liked=True, at=86_400.0 * i) for i in 
 
 @pytest.fixture(scope="module")
 def recommender() -> Recommender:
-    made = Recommender.fit(_contents(), _interactions(), settings=SETTINGS)
+    made = Recommender.fit(contents(), interactions(), settings=SETTINGS)
     made.add_contents(
         Content(
             f"new{i}",

@@ -21,7 +21,6 @@ from discern.recommendations import Content, Interaction
 from discern.recommendations.catalogue import Catalogue
 from discern.recommendations.counters import Counters
 from discern.recommendations.event_log import EventLog
-from discern.recommendations.fit import fit_model
 from discern.recommendations.following import Following
 from discern.recommendations.fresh import FreshContents
 from discern.recommendations.library import Library
@@ -29,14 +28,16 @@ from discern.recommendations.live import REFRESHED_AT_ONCE, LiveModel, LiveRows
 from discern.recommendations.rank import Ranker
 from discern.recommendations.recommender import Fitted, fit
 from discern.recommendations.rows import Row
-from tests.core.test_recommendations import (
+from tests.core.readers import (
     SETTINGS,
     SIZE,
-    _contents,
-    _dense,
-    _interactions,
-    _live,
-    _ratings,
+    contents,
+    fitted_to,
+    interactions,
+    live_model,
+    ratings_of,
+    settle,
+    weights_of,
 )
 
 
@@ -48,21 +49,12 @@ class NoRows:
         return empty.astype(np.int32), empty, empty
 
 
-def settle(live: LiveModel) -> None:
-    live.catch_up()
-    while not live.settled:
-        assert live.resolve(columns=1_000, seconds=10.0)
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_a_model_that_solved_early_and_one_that_began_late_agree(tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     log = EventLog(tmp_path / "events.sqlite")
-    log.append(_interactions())
-    learned = log.last_number()
-    ratings = _ratings(_interactions())
-    model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
-    early = _live(log, ratings, model, learned)
+    ratings, model, learned = fitted_to(log)
+    early = live_model(log, ratings, model, learned)
     for part in range(6):
         # Each part is about other contents, which are neighbors of those before.
         around = rng.integers(SIZE)
@@ -74,21 +66,18 @@ def test_a_model_that_solved_early_and_one_that_began_late_agree(tmp_path: Path,
         )
         early.catch_up()
         early.resolve(columns=int(rng.integers(0, 4)))
-    late = _live(EventLog(tmp_path / "events.sqlite"), ratings, model, learned)
+    late = live_model(EventLog(tmp_path / "events.sqlite"), ratings, model, learned)
     settle(early)
     settle(late)
     assert early.position == late.position == log.last_number()
-    assert np.array_equal(_dense(early), _dense(late))
+    assert np.array_equal(weights_of(early), weights_of(late))
 
 
 def test_a_settled_model_has_nothing_to_do_and_one_event_makes_it_look_again(
     tmp_path: Path,
 ) -> None:
     log = EventLog(tmp_path / "events.sqlite")
-    log.append(_interactions())
-    ratings = _ratings(_interactions())
-    model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
-    live = _live(log, ratings, model, log.last_number())
+    live = live_model(log, *fitted_to(log))
     log.append(Interaction("new", f"c{i}", liked=True, at=9e5) for i in range(30))
     settle(live)
     assert live.resolve() == 0
@@ -102,14 +91,11 @@ def test_a_settled_model_has_nothing_to_do_and_one_event_makes_it_look_again(
 
 def test_a_like_taken_back_leaves_the_weights_as_if_it_had_never_been(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.sqlite")
-    log.append(_interactions())
-    learned = log.last_number()
-    ratings = _ratings(_interactions())
-    model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
+    ratings, model, learned = fitted_to(log)
     met = [Interaction("new", f"c{i}", liked=True, at=9e5) for i in range(6)]
     log.append(met)
     log.append([Interaction("new", "c3", view_time=20.0, at=9e5)])
-    before = _live(log, ratings, model, learned)
+    before = live_model(log, ratings, model, learned)
     settle(before)
     log.append([Interaction("new", "c9", liked=True, at=9e5)])
     before.catch_up()
@@ -121,17 +107,17 @@ def test_a_like_taken_back_leaves_the_weights_as_if_it_had_never_been(tmp_path: 
     assert log.withdraw("new", "c12") == 1
     assert log.withdraw("new", "c12") == 0
     other = EventLog(tmp_path / "other.sqlite")
-    other.append(_interactions())
+    other.append(interactions())
     other.append(met[:3] + met[4:])
     other.append([Interaction("new", name, view_time=20.0, at=9e5) for name in ("c3", "c12")])
-    never = _live(other, ratings, model, learned)
+    never = live_model(other, ratings, model, learned)
     settle(never)
     settle(before)
     assert before.position == log.last_number()
     touched = [f"c{i}" for i in range(6)]
     columns = [ratings.contents.index(name) for name in touched]
     np.testing.assert_allclose(
-        _dense(before)[:, columns], _dense(never)[:, columns], rtol=2e-3, atol=2e-3
+        weights_of(before)[:, columns], weights_of(never)[:, columns], rtol=2e-3, atol=2e-3
     )
 
 
@@ -157,8 +143,8 @@ def test_a_server_started_after_an_erasure_has_the_weights_of_one_that_ran_throu
     tmp_path: Path, content_weight: float
 ) -> None:
     library = Library(tmp_path)
-    library.put_contents(_contents())
-    library.put_interactions(_interactions())
+    library.put_contents(contents())
+    library.put_interactions(interactions())
     met = [1, 2, 3, 5, 7, 11]
     library.put_interactions(Interaction("ghost", f"c{i}", liked=True, at=5e5) for i in met)
     fitted = fit(
@@ -212,13 +198,13 @@ def test_live_counts_are_those_of_a_fit_whatever_the_order_of_the_events(
     after: list[list[Interaction]],
     withdrawn: list[tuple[int, str]],
 ) -> None:
-    base = [*_interactions()[:60], *before]
+    base = [*interactions()[:60], *before]
     with tempfile.TemporaryDirectory() as folder:
         library = Library(Path(folder))
         log = library.events
         log.append(base)
         # A fit reads the log, which takes the same event once.
-        ratings = _ratings(list(library.interactions()))
+        ratings = ratings_of(list(library.interactions()))
         live = LiveModel(
             log,
             LiveRows(NoRows(), SIZE),
@@ -234,7 +220,7 @@ def test_live_counts_are_those_of_a_fit_whatever_the_order_of_the_events(
             if place % 2:
                 live.catch_up()
         live.catch_up()
-        again = Counters.of(_ratings(list(library.interactions())), SETTINGS)
+        again = Counters.of(ratings_of(list(library.interactions())), SETTINGS)
         log.close()
     for person in {"p0", "p1", "late"}:
         assert live.counters.of_person(person) == again.of_person(person)
@@ -251,7 +237,7 @@ def test_a_verdict_outweighs_a_later_view_and_an_older_verdict(
     tmp_path: Path, events: list[dict[str, Any]], strength: float | None
 ) -> None:
     log = EventLog(tmp_path / "events.sqlite")
-    ratings = _ratings(_interactions())
+    ratings = ratings_of(interactions())
     rows = LiveRows(NoRows(), SIZE)
     live = LiveModel(log, rows, Counters.of(ratings, SETTINGS), Catalogue(ratings.contents))
     for event in events:
@@ -272,18 +258,15 @@ def test_contents_put_by_many_at_once_are_all_kept(tmp_path: Path) -> None:
 
 def test_servers_agree_after_a_content_was_deleted_whenever_they_began(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.sqlite")
-    log.append(_interactions())
-    learned = log.last_number()
-    ratings = _ratings(_interactions())
-    model = fit_model(ratings.matrix, ratings.contents, settings=SETTINGS)
-    early = _live(log, ratings, model, learned)
+    ratings, model, learned = fitted_to(log)
+    early = live_model(log, ratings, model, learned)
     log.append(Interaction("new", f"c{i}", liked=True, at=9e5) for i in range(6))
     settle(early)
     log.drop_content("c3")
     log.append([Interaction("other", f"c{i}", liked=True, at=9e5) for i in (3, 4)])
     told = [event.interaction for event in log.read() if event.number <= learned]
-    left = _ratings([event for event in told if event is not None])
-    late = _live(log, left, model, learned)
+    left = ratings_of([event for event in told if event is not None])
+    late = live_model(log, left, model, learned)
     settle(early)
     settle(late)
     counted = {person: early.counters.of_person(person) for person in early.counters.people()}

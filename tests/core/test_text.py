@@ -14,7 +14,8 @@ from discern.text.analyze import SentimentAnalyzer, softmax
 from discern.text.contract import MAX_TEXT_CHARS, MAX_TEXTS, Sentiment, check_text, check_texts
 from discern.text.evaluate import evaluate, expected_calibration_error
 from discern.text.tokenize import WindowTokenizer
-from tests.fakes.words import DEFAULT_WINDOWS, LABELS, WordRunner, write_bundle, write_tokenizer
+from tests.fakes.bundles import write_bundle
+from tests.fakes.words import LABELS, WINDOWS, WordRunner, write_tokenizer
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_a_bundle_with_impossible_windows_is_refused(tmp_path: Path, preprocessi
 
 def test_much_text_is_surer_of_the_same_logits_where_the_manifest_says_so(tmp_path: Path) -> None:
     plain = SentimentAnalyzer(write_bundle(tmp_path / "plain"), WordRunner())
-    keys = f"{DEFAULT_WINDOWS}\nsharpen_from = 4\nsharpen_power = 0.5"
+    keys = f"{WINDOWS}\nsharpen_from = 4\nsharpen_power = 0.5"
     sharp = SentimentAnalyzer(write_bundle(tmp_path / "sharp", extra=keys), WordRunner())
     assert sharp.analyze(["bad so so"])[0].scores == plain.analyze(["bad so so"])[0].scores
     for text in ("bad so so so so so", "bad so so so " * 20):
@@ -172,7 +173,7 @@ def test_much_text_is_surer_of_the_same_logits_where_the_manifest_says_so(tmp_pa
 
 
 def test_a_temperature_in_the_manifest_makes_probabilities_more_even(tmp_path: Path) -> None:
-    keys = f"{DEFAULT_WINDOWS}\ntemperature = 2.0"
+    keys = f"{WINDOWS}\ntemperature = 2.0"
     warm = SentimentAnalyzer(write_bundle(tmp_path / "warm", extra=keys), WordRunner())
     [mood] = warm.analyze(["good good"])
     assert list(mood.scores.values()) == pytest.approx(softmax(np.array([0.0, 0.25, 1.0])))

@@ -1,13 +1,16 @@
-"""One running Discern for all tests of the doors."""
+"""One running Discern for all tests of the doors, and homes of model servers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 
+from discern.catalog.store import Store
+from tests.fakes.bundles import sentiment_store
 from tests.services import free_port
 from tests.stack import Stack
 
@@ -48,3 +51,17 @@ def doors(stack: Stack) -> Iterator[Doors]:
         ) as model_server,
     ):
         yield Doors(stack, web, model_server)
+
+
+@pytest.fixture
+def slow_home(tmp_path: Path) -> Path:
+    sentiment_store(tmp_path, slow=True)
+    Store(tmp_path).activate("words")
+    return tmp_path
+
+
+@pytest.fixture
+def quick_home(tmp_path: Path) -> Path:
+    sentiment_store(tmp_path)
+    Store(tmp_path).activate("words")
+    return tmp_path

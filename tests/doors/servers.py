@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 PATIENCE_S = 60.0
+BODY = {"text": "good good"}
 
 
 @dataclass
@@ -118,3 +119,8 @@ def metric(text: str, name: str, **labels: str) -> float:
             if all(own.get(key) == value for key, value in labels.items()):
                 total += float(found[3])
     return total
+
+
+def in_flight(client: httpx.Client) -> float:
+    """How many requests are under way, without the one that asks."""
+    return metric(client.get("/metrics").text, "discern_requests_in_flight") - 1

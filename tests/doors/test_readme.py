@@ -81,11 +81,5 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_every_link_of_the_readme_leads_to_a_file() -> None:
-    for link in re.findall(r"\]\(([^)#]+)", README.read_text()):
-        if "://" not in link:
-            assert (README.parent / link).exists(), link
-
-
 def _rounded(text: str) -> str:
     return " ".join(_NUMBER.sub(lambda found: f"{float(found[0]):.2f}", text).split())

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from discern.catalog.manifest import Bundle, load_bundle, sha256_of
 from discern.catalog.store import Store
-from tests.fakes.words import LABELS, write_tokenizer
+from tests.fakes.words import LABELS, WINDOWS, write_tokenizer
 
 FOLDER = Path(__file__).parent
-WINDOWS = 'max_tokens = 10\nstride = 6\nmerge = "mean_probability"'
 
 
 def write_sentiment_bundle(
@@ -28,6 +27,15 @@ def write_sentiment_bundle(
     return write_manifest(folder, name=name, version=version, preprocessing=preprocessing)
 
 
+def write_bundle(
+    folder: Path, *, name: str = "words", version: str = "1.0.0", extra: str = WINDOWS
+) -> Bundle:
+    """A bundle around the tokenizer alone; ``extra`` is the TOML of its ``[preprocessing]``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tokenizer(folder / "tokenizer.json")
+    return write_manifest(folder, name=name, version=version, preprocessing=extra)
+
+
 def write_manifest(
     folder: Path,
     *,
@@ -35,11 +43,12 @@ def write_manifest(
     version: str = "1.0.0",
     preprocessing: str = WINDOWS,
 ) -> Bundle:
-    """A manifest for the ``model.onnx`` and ``tokenizer.json`` that lie in the folder."""
+    """A manifest for those of ``model.onnx`` and ``tokenizer.json`` that lie in the folder."""
     files = "".join(
         f'[[files]]\npath = "{file}"\nbytes = {(folder / file).stat().st_size}\n'
         f'sha256 = "{sha256_of(folder / file)}"\n'
         for file in ("model.onnx", "tokenizer.json")
+        if (folder / file).exists()
     )
     (folder / "manifest.toml").write_text(
         f"""

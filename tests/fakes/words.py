@@ -14,10 +14,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from discern.catalog.manifest import Bundle, load_bundle, sha256_of
-
 VOCABULARY = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "good": 3, "bad": 4, "so": 5}
-DEFAULT_WINDOWS = 'max_tokens = 10\nstride = 6\nmerge = "mean_probability"'
+WINDOWS = 'max_tokens = 10\nstride = 6\nmerge = "mean_probability"'
 LABELS = ("negative", "neutral", "positive")
 
 
@@ -28,33 +26,6 @@ def write_tokenizer(path: Path) -> None:
     tokenizer.enable_truncation(8)
     tokenizer.enable_padding(length=8)
     tokenizer.save(str(path))
-
-
-def write_bundle(
-    folder: Path, *, name: str = "words", version: str = "1.0.0", extra: str = ""
-) -> Bundle:
-    """A bundle around that tokenizer; ``extra`` is more TOML for ``[preprocessing]``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_tokenizer(folder / "tokenizer.json")
-    size = (folder / "tokenizer.json").stat().st_size
-    (folder / "manifest.toml").write_text(
-        f"""
-name = "{name}"
-version = "{version}"
-task = "sentiment-analysis"
-format = "onnx"
-license = "Apache-2.0"
-origin = "made by a test"
-labels = ["negative", "neutral", "positive"]
-[[files]]
-path = "tokenizer.json"
-bytes = {size}
-sha256 = "{sha256_of(folder / "tokenizer.json")}"
-[preprocessing]
-{extra or DEFAULT_WINDOWS}
-"""
-    )
-    return load_bundle(folder)
 
 
 class WordRunner:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -24,6 +23,7 @@ from discern.engine.interface import SENTIMENT_TASK
 from discern.engine.sentiment import LoadedSentiment, Question
 from discern.engine.wire import sentiment_to_wire
 from discern.errors import Cancelled, DeadlineExceeded, DiscernError, Overloaded
+from discern.model_server.arrivals import Arrivals
 from discern.model_server.deadlines import Deadlines
 from discern.model_server.door import outcome_and_reply
 from discern.model_server.exchange import Reply, error_reply, json_reply, response
@@ -62,10 +62,8 @@ class Shortcut:
 
     def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
-        self._loop = loop
         self.heads = Heads()
-        self._answered: deque[Errand] = deque()
-        self._called = False
+        self.answered: Arrivals[Errand] = Arrivals(loop, Errand.finish)
         self.deadlines: Deadlines[Errand] = Deadlines(loop, Errand.expire)
         self._no_place = _Refusal(server)
         self._no_room = _Refusal(server)
@@ -120,20 +118,6 @@ class Shortcut:
         self.deadlines.add(errand, deadline)
         return errand
 
-    def told(self, errand: Errand) -> None:
-        """Takes an answer from a worker's thread; the loop wakes once for a whole batch."""
-        self._answered.append(errand)
-        if not self._called:
-            self._called = True
-            # The loop may be closed already when the process ends.
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        self._called = False
-        while self._answered:
-            self._answered.popleft().finish()
-
 
 class _Refusal:
     """The same answer for all that are refused within a moment."""
@@ -185,7 +169,7 @@ class Errand:
 
     def told(self) -> None:
         """Called on a worker's thread."""
-        self._shortcut.told(self)
+        self._shortcut.answered.put(self)
 
     def finish(self) -> None:
         """Answers, unless that was given up before."""

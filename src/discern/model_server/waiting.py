@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, Final, TypeVar
 
 from discern.errors import Cancelled, DeadlineExceeded, DiscernError
+from discern.model_server.arrivals import Arrivals
 from discern.model_server.exchange import Receive
 
 T = TypeVar("T")
@@ -24,29 +23,18 @@ class Bridge:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._arrived: deque[asyncio.Future[None]] = deque()
-        self._called = False
+        self._arrivals: Arrivals[asyncio.Future[None]] = Arrivals(loop, _wake)
 
     def waiter(self, future: Future[Any]) -> asyncio.Future[None]:
         """A future of the loop that is done once the other one is, whatever its outcome."""
         waiter: asyncio.Future[None] = self._loop.create_future()
-        future.add_done_callback(partial(self._on_done, waiter))
+        future.add_done_callback(lambda _: self._arrivals.put(waiter))
         return waiter
 
-    def _on_done(self, waiter: asyncio.Future[None], _: Future[Any]) -> None:
-        self._arrived.append(waiter)
-        if not self._called:
-            self._called = True
-            # The loop may be closed already when the process ends.
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._deliver)
 
-    def _deliver(self) -> None:
-        self._called = False
-        while self._arrived:
-            waiter = self._arrived.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class Patience:

@@ -28,8 +28,6 @@ BEN = [Interaction("ben", "a", liked=True, at=7.0)]
 
 @pytest.fixture(autouse=True)
 def _contents() -> None:
-    for name in ("anna", "ben"):
-        mirrors.library().events.erase(name)
     put_contents(contents=[contract.Content("a"), contract.Content("b")])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,42 +13,27 @@ from django.test import Client
 from django.utils import timezone
 
 from discern.errors import EngineUnreachable, ModelNotFound
-from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction
-from discern.web.accounts.models import User
 from discern.web.jobs import services as jobs
 from discern.web.jobs.outcome import Outcome, run
 from discern.web.jobs.registry import kind_named
-from discern.web.recommendations import lists, mirrors, nightly
-from discern.web.recommendations.contents import put_contents
+from discern.web.recommendations import nightly
 from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import LearningJob, Person, PrecomputedList
 from tests.fakes.recommender import ShelfEngine
-from tests.web.conftest import client_of
+from tests.web.recommendations.asking import API, SHELF
 
 NIGHT = date(2030, 5, 4)
 PEOPLE = 120
 
 
-@pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> ShelfEngine:
-    engine = ShelfEngine(["a", "b", "c"])
-    monkeypatch.setattr(lists, "get_engine", lambda: engine)
-    return engine
-
-
 @pytest.fixture(autouse=True)
-def _world(
-    tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
-    put_contents(contents=[CoreContent(name, title=name) for name in "abc"])
-    record(interactions=[Interaction(f"p{i}", "a", liked=True, at=1.0) for i in range(PEOPLE)])
+def _people(contents: None) -> Iterator[None]:
+    events = [Interaction(f"p{i}", SHELF[0], liked=True, at=1.0) for i in range(PEOPLE)]
+    record(interactions=events)
     nightly._settled_nights.clear()
     yield
     nightly._settled_nights.clear()
-    mirrors.library().events.close()
-    mirrors.library_in.cache_clear()
 
 
 def at(day: date, hour: int) -> datetime:
@@ -97,17 +81,15 @@ def test_a_site_without_interactions_has_nothing_to_learn() -> None:
 
 
 def test_the_nights_lists_answer_while_the_model_server_is_away(
-    shelf: ShelfEngine, person: User
+    shelf: ShelfEngine, api: Client
 ) -> None:
     assert work_on(precompute()) is Outcome.SETTLED
     assert PrecomputedList.objects.count() == PEOPLE
     shelf.failure = EngineUnreachable("away", retry_after_s=1.0)
-    User.objects.filter(pk=person.pk).update(is_staff=True)
-    person.refresh_from_db()
-    answer = client_of(person).get("/api/v1/recommendations?person=p7").json()
+    answer = api.get(f"{API}/recommendations?person=p7").json()
     assert answer["source"] == "precomputed"
-    assert [item["content_id"] for item in answer["items"]] == ["b", "c"]
-    assert answer["items"][0]["reason"]["text"] == "because you liked a"
+    assert [item["content_id"] for item in answer["items"]] == SHELF[1:11]
+    assert answer["items"][0]["reason"]["text"] == "because you liked Text 0"
 
 
 def test_lists_cut_off_by_an_outage_are_begun_again_where_they_were(
@@ -180,11 +162,8 @@ def test_lists_follow_a_fit_whose_process_died(monkeypatch: pytest.MonkeyPatch) 
     assert LearningJob.objects.get(task="precompute").night == NIGHT
 
 
-def test_only_one_fit_at_a_time_and_its_course_is_told(person: User) -> None:
-    User.objects.filter(pk=person.pk).update(is_staff=True)
-    person.refresh_from_db()
-    api: Client = client_of(person)
-    path = "/api/v1/recommendations/fits"
+def test_only_one_fit_at_a_time_and_its_course_is_told(api: Client) -> None:
+    path = f"{API}/recommendations/fits"
     for wrong in ({"tune_seconds": -1}, {"tune_seconds": "long"}, {"tune_seconds": 1e9}):
         assert api.post(path, wrong, content_type="application/json").status_code == 400
     made = api.post(path, {"tune_seconds": 0}, content_type="application/json")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,34 +10,24 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from discern.recommendations.contract import Content as CoreContent
 from discern.recommendations.contract import Interaction, Reason
 from discern.web.accounts.models import User
 from discern.web.accounts.services import find_key
-from discern.web.recommendations import lists, mirrors
-from discern.web.recommendations.contents import contents_by_id, put_contents
+from discern.web.recommendations import lists
+from discern.web.recommendations.contents import contents_by_id
 from discern.web.recommendations.interactions import record
 from discern.web.recommendations.models import Person, UserInteraction
 from tests.fakes.recommender import ShelfEngine
+from tests.web.conftest import client_of
+from tests.web.recommendations.asking import API, JSON, SHELF
 
-API = "/api/v1"
-JSON = "application/json"
-EVENT = {"content_id": "a", "liked": True}
+EVENT = {"content_id": SHELF[0], "liked": True}
 NAMES = ("user_id", "person", "person_id", "user")
 
 
 @pytest.fixture(autouse=True)
-def _world(
-    tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    engine = ShelfEngine(["a", "b", "c"])
-    monkeypatch.setattr(lists, "get_engine", lambda: engine)
-    monkeypatch.setattr(mirrors, "library", lambda: mirrors.library_in(str(tmp_path / "library")))
-    put_contents(contents=[CoreContent(name, title=name) for name in "abc"])
-    record(interactions=[Interaction("anna", "b", liked=True, at=1.0)])
-    yield
-    mirrors.library().events.close()
-    mirrors.library_in.cache_clear()
+def _anna(contents: None, shelf: ShelfEngine) -> None:
+    record(interactions=[Interaction("anna", SHELF[1], liked=True, at=1.0)])
 
 
 @pytest.fixture
@@ -50,9 +38,9 @@ def session(person: User) -> Client:
 
 
 @pytest.fixture(params=["key", "session"])
-def plain(request: pytest.FixtureRequest, api: Client, session: Client) -> Client:
+def plain(request: pytest.FixtureRequest, person: User, session: Client) -> Client:
     """Ada, who is nobody's service: her program, or she herself in a browser."""
-    return api if request.param == "key" else session
+    return client_of(person) if request.param == "key" else session
 
 
 def tell(client: Client, *events: dict[str, Any]) -> Any:
@@ -76,12 +64,12 @@ def test_a_plain_account_is_refused_anothers_data_whether_they_are_known_or_not(
 def test_a_plain_account_cannot_change_what_everybody_is_suggested(plain: Client) -> None:
     body = orjson.dumps({"contents": [{"content_id": "d"}]})
     assert plain.post(f"{API}/contents", body, JSON).status_code == 403
-    assert plain.delete(f"{API}/contents/a").status_code == 403
+    assert plain.delete(f"{API}/contents/{SHELF[0]}").status_code == 403
     file = SimpleUploadedFile("c.csv", b"content_id\nd\n")
     assert plain.post(f"{API}/imports", {"kind": "contents", "file": file}).status_code == 403
     assert plain.post(f"{API}/recommendations/fits", b"{}", JSON).status_code == 403
     assert plain.get(f"{API}/recommendations/fits").status_code == 403
-    assert plain.get(f"{API}/contents/a").status_code == 200
+    assert plain.get(f"{API}/contents/{SHELF[0]}").status_code == 200
 
 
 def test_a_plain_account_reads_writes_and_erases_what_is_its_own(
@@ -89,13 +77,13 @@ def test_a_plain_account_reads_writes_and_erases_what_is_its_own(
 ) -> None:
     assert tell(plain, EVENT).json()["added"] == 1
     mine = Person.objects.get(account=person).external_id
-    assert tell(plain, {"content_id": "c", "person": mine}).json()["added"] == 1
+    assert tell(plain, {"content_id": SHELF[2], "person": mine}).json()["added"] == 1
     listed = plain.get(f"{API}/recommendations?person={mine}").json()["items"]
-    assert [item["content_id"] for item in listed] == ["b"]
+    assert [item["content_id"] for item in listed] == [SHELF[1], *SHELF[3:]]
     read = plain.get(f"{API}/interactions").json()["results"]
-    assert {row["content_id"] for row in read} == {"a", "c"}
-    only = plain.get(f"{API}/interactions?content=a").json()["results"]
-    assert [(row["content_id"], row["liked"]) for row in only] == [("a", True)]
+    assert {row["content_id"] for row in read} == {SHELF[0], SHELF[2]}
+    only = plain.get(f"{API}/interactions?content={SHELF[0]}").json()["results"]
+    assert [(row["content_id"], row["liked"]) for row in only] == [(SHELF[0], True)]
     assert plain.delete(f"{API}/people/{mine}").json() == {"interactions": 2}
 
 
@@ -104,7 +92,7 @@ def test_a_person_that_a_host_application_tied_to_an_account_is_that_accounts_ow
 ) -> None:
     Person.objects.filter(external_id="anna").update(account=person)
     read = plain.get(f"{API}/interactions").json()["results"]
-    assert [row["content_id"] for row in read] == ["b"]
+    assert [row["content_id"] for row in read] == [SHELF[1]]
     assert plain.get(f"{API}/interactions?person=anna").json()["results"] == read
 
 
@@ -137,9 +125,9 @@ def test_a_persons_account_is_never_turned_into_a_service(person: User) -> None:
 
 
 def test_a_like_given_in_a_session_is_not_said_of_what_was_only_read(session: Client) -> None:
-    tell(session, {"content_id": "a", "view_time": 30})
-    reasons = lists.why(Reason("because", "a"), contents_by_id(["a"]), liked=())
-    assert reasons == "because you read a"
+    tell(session, {"content_id": SHELF[0], "view_time": 30})
+    reasons = lists.why(Reason("because", SHELF[0]), contents_by_id([SHELF[0]]), liked=())
+    assert reasons == "because you read Text 0"
     tell(session, EVENT)
     listed = session.get(f"{API}/recommendations").json()["items"]
-    assert listed[0]["reason"]["text"] == "because you liked a"
+    assert listed[0]["reason"]["text"] == "because you liked Text 0"
