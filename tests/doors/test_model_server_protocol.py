@@ -19,7 +19,8 @@ from hypothesis.extra import numpy as hnp
 
 from discern import __version__
 from discern.catalog.store import Store
-from discern.errors import InvalidInput
+from discern.errors import EmptyInput, InvalidInput, TooLarge
+from discern.model_server.open_inference.adapters import SentimentAdapter
 from discern.model_server.open_inference.tensors import (
     DATATYPES,
     Tensor,
@@ -29,6 +30,7 @@ from discern.model_server.open_inference.tensors import (
     to_binary,
     to_json,
 )
+from discern.text.contract import MAX_TEXTS
 from tests.doors.servers import RunningServer, model_server
 from tests.fakes.bundles import sentiment_store, write_sentiment_bundle
 from tests.needed import needed_module
@@ -198,6 +200,22 @@ def test_every_bad_request_is_refused_in_the_protocols_way(
         assert isinstance(answer.json()["error"], str)
 
 
+def test_values_beyond_a_shape_are_not_gone_through() -> None:
+    """Looking at each of millions holds all others up for seconds."""
+    with pytest.raises(InvalidInput, match="more than 2 values"):
+        from_binary("BYTES", (2,), bytes(100), "x")
+    with pytest.raises(InvalidInput, match="more than 1 values"):
+        from_json("BYTES", (1, 1), [""] * 100, "x")
+    with pytest.raises(InvalidInput, match="an empty list"):
+        from_json("BYTES", (1, 1), [[]] * 100, "x")
+    [text] = SentimentAdapter().inputs(None)  # type: ignore[arg-type]
+    text.check_size((MAX_TEXTS,))
+    with pytest.raises(TooLarge):
+        text.check_size((MAX_TEXTS + 1,))
+    with pytest.raises(EmptyInput):
+        text.check_size((5, 0))
+
+
 @pytest.mark.parametrize("length", ["x", "-1", "99999", "3", "9" * 5_000, "0" * 5_000 + "3"])
 def test_a_header_length_that_cannot_be_is_refused(client: httpx.Client, length: str) -> None:
     answer = client.post(
@@ -236,6 +254,18 @@ def test_unknown_paths_and_methods_are_errors_of_the_protocol(client: httpx.Clie
     refused = client.get(INFER)
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
     assert isinstance(refused.json()["error"], str)
+
+
+def test_nothing_is_run_for_an_output_that_there_is_not(client: httpx.Client) -> None:
+    def executions() -> int:
+        [model] = client.get("/v2/models/words/stats").json()["model_stats"]
+        count: int = model["execution_count"]
+        return count
+
+    before = executions()
+    body = {"inputs": [text_input("good")], "outputs": [{"name": "label"}, {"name": "mood"}]}
+    assert client.post(INFER, json=body).status_code == 400
+    assert executions() == before
 
 
 def test_statistics_count_requests_items_and_batches(client: httpx.Client) -> None:
