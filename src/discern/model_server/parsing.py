@@ -10,7 +10,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from discern.errors import InvalidInput, TooLarge
-from discern.model_server.exchange import Reply, error_reply, response
+from discern.model_server.exchange import IS_GONE, Reply, error_reply, response
 
 MOST_HEAD_BYTES: Final = 65_536
 """What may come before a head is whole, or between two pieces of a body."""
@@ -75,6 +75,7 @@ class ParsingProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._plain_head = self._head_without_wish()
             return
+        self.scope["extensions"] = {IS_GONE: self.transport.is_closing}  # type: ignore[dict-item]
         super().on_headers_complete()
         # What comes behind a body looks like a header and is none: it names no caller.
         self.headers = []
