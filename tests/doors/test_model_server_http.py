@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import time
@@ -166,4 +167,48 @@ def test_what_is_not_http_is_told_so_as_every_other_error_and_ends_the_connectio
     for pieces in ([data], [data[:9], data[9:]]):
         begun, _, body = answer_to(server, *pieces).partition(b"\r\n\r\n")
         assert begun.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert json.loads(body)["error"]["code"] == "invalid_input"
+
+
+def test_a_client_of_an_older_http_gets_its_lines_without_chunks(server: RunningServer) -> None:
+    lines = ("Content-Type: application/x-ndjson", f"Content-Length: {len(GOOD) * 60 + 59}")
+    begun = head(AUTHORIZATION, *lines, line="POST /v1/analyze HTTP/1.0")
+    started, _, body = answer_to(server, begun, b"\n".join([GOOD] * 60)).partition(b"\r\n\r\n")
+    assert started.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"transfer-encoding" not in started
+    assert [json.loads(line)["index"] for line in body.splitlines()] == list(range(60))
+    plain = answer_to(server, request("Connection: keep-alive", line="POST /v1/analyze HTTP/1.0"))
+    assert plain.partition(b"\r\n\r\n")[2] == answer_to(server, LAST).partition(b"\r\n\r\n")[2]
+
+
+def test_what_is_no_path_is_not_found_as_every_other(server: RunningServer) -> None:
+    started, _, body = answer_to(
+        server, head(AUTHORIZATION, "Connection: close", line="OPTIONS * HTTP/1.1")
+    ).partition(b"\r\n\r\n")
+    assert started.startswith(b"HTTP/1.1 404 ")
+    assert json.loads(body)["error"]["code"] == "not_found"
+    stranger = head("Connection: close", line="OPTIONS * HTTP/1.1")
+    assert answer_to(server, stranger).startswith(b"HTTP/1.1 401 ")
+
+
+def test_kinds_of_bodies_are_known_in_any_case(server: RunningServer) -> None:
+    lines = answer_to(server, request("Content-Type: Application/X-NDJSON"))
+    assert b"content-type: application/x-ndjson\r\n" in lines
+    packed = gzip.compress(GOOD)
+    begun = head(
+        AUTHORIZATION, "Content-Encoding: GZIP", f"Content-Length: {len(packed)}",
+        "Connection: close",
+    )  # fmt: skip
+    assert answer_to(server, begun + packed).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_nothing_behind_a_packed_body_is_passed_over(server: RunningServer) -> None:
+    for more in (b"more", gzip.compress(b"more")):
+        packed = gzip.compress(GOOD) + more
+        begun = head(
+            AUTHORIZATION, "Content-Encoding: gzip", f"Content-Length: {len(packed)}",
+            "Connection: close",
+        )  # fmt: skip
+        started, _, body = answer_to(server, begun + packed).partition(b"\r\n\r\n")
+        assert started.startswith(b"HTTP/1.1 400 ")
         assert json.loads(body)["error"]["code"] == "invalid_input"

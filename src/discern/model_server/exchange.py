@@ -124,7 +124,7 @@ class Request:
         if len(data) > self._max_body_bytes:
             raise self._too_large()
         encoding = self.headers.get(b"content-encoding")
-        return data if encoding is None else self._unpack(data, encoding)
+        return data if encoding is None else self._unpack(data, encoding.lower())
 
     async def piece(self, deadline: float) -> Message:
         """The next piece of the body, as ASGI has it.
@@ -176,6 +176,8 @@ class Request:
                 raise self._too_large()
             if not unpacker.eof:
                 raise InvalidInput("The compressed body is cut off.")
+            if unpacker.unused_data:
+                raise InvalidInput("The compressed body must be in one part.")
             return unpacked
         if encoding == b"identity":
             return data

@@ -62,7 +62,7 @@ class LineStream:
     """
 
     def __init__(self, server: Server, request: Request) -> None:
-        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+        if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedMedia("Lines must come uncompressed.", field="body")
         self._server = server
         self._request = request

@@ -3,14 +3,16 @@ no body, what comes after a wish for another protocol, and what may call itself 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from discern.errors import InvalidInput, TooLarge
-from discern.model_server.exchange import IS_GONE, Reply, error_reply, response
+from discern.model_server.exchange import IS_GONE, Message, Reply, error_reply, response
 
 MOST_HEAD_BYTES: Final = 65_536
 """What may come before a head is whole, or between two pieces of a body."""
@@ -77,6 +79,9 @@ class ParsingProtocol(HttpToolsProtocol):
             return
         self.scope["extensions"] = {IS_GONE: self.transport.is_closing}  # type: ignore[dict-item]
         super().on_headers_complete()
+        if self.parser.get_http_version() == "1.0":
+            send = partial(_send_in_one, self.cycle, self.cycle.send)
+            self.cycle.send = send  # type: ignore[method-assign]
         # What comes behind a body looks like a header and is none: it names no caller.
         self.headers = []
 
@@ -107,3 +112,14 @@ class ParsingProtocol(HttpToolsProtocol):
             if name != b"upgrade" and (value or name != b"connection"):
                 lines.append(b"%b: %b" % (name, value))
         return b"\r\n".join([*lines, b"", b""])
+
+
+async def _send_in_one(
+    cycle: RequestResponseCycle, send: Callable[[Any], Awaitable[None]], message: Message
+) -> None:
+    # A client of HTTP/1.0 knows no chunks: what has no length ends with the connection.
+    if message["type"] == "http.response.body":
+        cycle.expected_content_length = len(message.get("body", b""))
+    elif all(name != b"content-length" for name, _ in message["headers"]):
+        cycle.chunked_encoding = False
+    await send(message)
