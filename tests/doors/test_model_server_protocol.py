@@ -224,6 +224,18 @@ def test_unknown_paths_and_methods_are_errors_of_the_protocol(client: httpx.Clie
     assert isinstance(refused.json()["error"], str)
 
 
+def test_nothing_is_run_for_an_output_that_there_is_not(client: httpx.Client) -> None:
+    def executions() -> int:
+        [model] = client.get("/v2/models/words/stats").json()["model_stats"]
+        count: int = model["execution_count"]
+        return count
+
+    before = executions()
+    body = {"inputs": [text_input("good")], "outputs": [{"name": "label"}, {"name": "mood"}]}
+    assert client.post(INFER, json=body).status_code == 400
+    assert executions() == before
+
+
 def test_statistics_count_requests_items_and_batches(client: httpx.Client) -> None:
     def stats() -> dict[str, Any]:
         [model] = client.get("/v2/models/words/stats").json()["model_stats"]

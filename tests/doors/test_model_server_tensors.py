@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from discern.errors import InvalidInput
+from discern.errors import EmptyInput, InvalidInput, TooLarge
+from discern.model_server.open_inference.adapters import SentimentAdapter
 from discern.model_server.open_inference.tensors import (
     DATATYPES,
     Tensor,
@@ -22,6 +23,7 @@ from discern.model_server.open_inference.tensors import (
     to_binary,
     to_json,
 )
+from discern.text.contract import MAX_TEXTS
 
 NUMERIC = [name for name in DATATYPES if name != "BYTES"]
 
@@ -88,3 +90,19 @@ def test_shapes_are_lists_of_whole_numbers() -> None:
     for wrong in (None, 3, [1.0], ["1"], [None], [-1], [1] * 9):
         with pytest.raises(InvalidInput):
             check_shape(wrong, "x")
+
+
+def test_values_beyond_a_shape_are_not_gone_through() -> None:
+    """Looking at each of millions holds all others up for seconds."""
+    with pytest.raises(InvalidInput, match="more than 2 values"):
+        from_binary("BYTES", (2,), bytes(100), "x")
+    with pytest.raises(InvalidInput, match="more than 1 values"):
+        from_json("BYTES", (1, 1), [""] * 100, "x")
+    with pytest.raises(InvalidInput, match="an empty list"):
+        from_json("BYTES", (1, 1), [[]] * 100, "x")
+    [text] = SentimentAdapter().inputs(None)  # type: ignore[arg-type]
+    text.check_size((MAX_TEXTS,))
+    with pytest.raises(TooLarge):
+        text.check_size((MAX_TEXTS + 1,))
+    with pytest.raises(EmptyInput):
+        text.check_size((5, 0))

@@ -12,7 +12,7 @@ from discern.catalog.manifest import Bundle
 from discern.catalog.store import Store, version_key
 from discern.engine.interface import ModelInfo
 from discern.engine.options import EngineOptions
-from discern.errors import DiscernError, ModelNotFound, ModelNotReady, Unavailable
+from discern.errors import BundleInvalid, DiscernError, ModelNotFound, ModelNotReady, Unavailable
 from discern.inference.contract import BatcherStats
 from discern.inference.loading import SingleFlight
 
@@ -145,11 +145,12 @@ class Residents:
         finishes what it has. If loading fails, the former one goes on."""
         bundle = self._store.active(task)
         loaded = self._load(bundle)
+        key = key_of(bundle)
         with self._lock:
             former = self._active.get(task)
-            self._active[task] = key_of(bundle)
-        if former is not None and former != key_of(bundle):
-            self.unload(*former)
+            self._active[task] = key
+            gone = self._take_out(lambda known: known == former != key)
+        _let_go(gone)
         return loaded
 
     def load(self, name: str, version: str | None = None) -> Loaded:
@@ -163,12 +164,14 @@ class Residents:
         if task not in self._loaders:
             raise ModelNotFound(f"'{name}' is of the task '{task}'.", field="model")
         loaded = self._load(bundle)
+        key, gone = key_of(bundle), []
         with self._lock:
-            others = [key for key in self._residents if key[0] == name and key != key_of(bundle)]
-            if self._active.get(task, ("", ""))[0] in ("", name):
-                self._active[task] = key_of(bundle)
-        for other in others:
-            self.unload(*other)
+            # Another version that was loaded meanwhile has taken over from this one.
+            if key in self._residents:
+                if self._active.get(task, ("", ""))[0] in ("", name):
+                    self._active[task] = key
+                gone = self._take_out(lambda known: known[0] == name and known != key)
+        _let_go(gone)
         return loaded
 
     def unload(self, name: str, version: str | None = None) -> None:
@@ -178,13 +181,10 @@ class Residents:
             ModelNotFound: it is not loaded.
         """
         with self._lock:
-            keys = [key for key in self._residents if key[0] == name and version in (None, key[1])]
-            gone = [self._residents.pop(key) for key in keys]
-            self._active = {t: key for t, key in self._active.items() if key not in keys}
+            gone = self._take_out(lambda key: key[0] == name and version in (None, key[1]))
         if not gone:
             raise ModelNotFound(f"The model '{name}' is not loaded.", field="model")
-        for resident in gone:
-            resident.loaded.close(drain=True)
+        _let_go(gone)
 
     def infos(self) -> list[ModelInfo]:
         """Every model of the store, and those loaded from elsewhere, with their states."""
@@ -204,6 +204,7 @@ class Residents:
             return True
         if done != resident.done and resident.done >= 0:
             resident.done, resident.well_at = done, now
+            self._failures.pop(key, None)
             return True
         try:
             resident.loaded.canary(now + CANARY_DEADLINE_S)
@@ -223,6 +224,11 @@ class Residents:
             self._active.clear()
         for resident in residents:
             resident.loaded.close()
+
+    def _take_out(self, leaves: Callable[[Key], bool]) -> list[_Resident]:
+        keys = [key for key in self._residents if leaves(key)]
+        self._active = {task: key for task, key in self._active.items() if key not in keys}
+        return [self._residents.pop(key) for key in keys]
 
     def _find(self, task: str, name: str | None, version: str | None) -> Bundle:
         if name is None:
@@ -258,6 +264,10 @@ class Residents:
         except DiscernError as error:
             self._failures[key] = error.message
             raise
+        except Exception as error:  # whoever loads goes on with the other models
+            message = f"The model '{key[0]}' cannot be loaded: {error}"
+            self._failures[key] = message
+            raise BundleInvalid(message) from error
         finally:
             self._loading.discard(key)
         return loaded
@@ -279,6 +289,11 @@ class Residents:
         else:
             state = "ready" if key in self._residents else "available"
         return ModelInfo(*key, bundle.manifest.task, state, reason)
+
+
+def _let_go(gone: list[_Resident]) -> None:
+    for resident in gone:
+        resident.loaded.close(drain=True)
 
 
 def key_of(bundle: Bundle) -> Key:

@@ -32,6 +32,8 @@ class ModelServer:
         self._router = Router(
             routes=[Route(path, endpoint=door) for path, door in doors if "{" in path],
             redirect_slashes=False,
+            # As the asterisk of OPTIONS, which is no path that a pattern could be for.
+            default=dict(doors)["/{path:path}"],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

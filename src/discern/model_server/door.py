@@ -94,6 +94,11 @@ class Door:
                 outcome, reply = outcome_and_reply(error, endpoint.write_error, scope["path"])
             if reply is not None:
                 await reply.send(send)
+        except Cancelled:
+            outcome = "cancelled"
+        except Exception:
+            outcome = "failed"
+            raise
         except BaseException:
             outcome = "cancelled"
             raise

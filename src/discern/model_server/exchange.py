@@ -33,6 +33,8 @@ MOST_DIGITS: Final = 18
 
 JSON: Final = b"application/json"
 _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
+IS_GONE: Final = "discern.is_gone"
+"""The ASGI extension that says whether the connection has ended, without reading on."""
 _KNOWN: Final = frozenset(
     {
         b"authorization",
@@ -85,6 +87,11 @@ class Request:
         params: dict[str, str] = self.scope.get("path_params", {})
         return params
 
+    def is_gone(self) -> bool:
+        """Whether the client went away, as far as can be told without reading on."""
+        asked: Callable[[], bool] | None = (self.scope.get("extensions") or {}).get(IS_GONE)
+        return asked is not None and asked()
+
     def _callers_patience(self) -> float:
         given = self.headers.get(_DEADLINE)
         if given is None:
@@ -117,7 +124,7 @@ class Request:
         if len(data) > self._max_body_bytes:
             raise self._too_large()
         encoding = self.headers.get(b"content-encoding")
-        return data if encoding is None else self._unpack(data, encoding)
+        return data if encoding is None else self._unpack(data, encoding.lower())
 
     async def piece(self, deadline: float) -> Message:
         """The next piece of the body, as ASGI has it.
@@ -169,6 +176,8 @@ class Request:
                 raise self._too_large()
             if not unpacker.eof:
                 raise InvalidInput("The compressed body is cut off.")
+            if unpacker.unused_data:
+                raise InvalidInput("The compressed body must be in one part.")
             return unpacked
         if encoding == b"identity":
             return data
@@ -236,8 +245,12 @@ class StreamReply:
     async def send(self, send: Send) -> None:
         headers = [(b"content-type", self.content_type), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for chunk in self.chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        try:
+            async for chunk in self.chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except Cancelled:
+            await send({"type": "http.response.body", "body": b""})  # to nobody
+            raise
         await send({"type": "http.response.body", "body": b""})
 
 

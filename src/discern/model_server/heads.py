@@ -91,7 +91,8 @@ class _Reader:
             return None
         if headers.get(b"connection", b"").lower() == b"keep-alive":
             del headers[b"connection"]
-        if _LONG_WAY & headers.keys() or headers.get(b"content-type", b"").startswith(_STREAM):
+        content_type = headers.get(b"content-type", b"").lower()
+        if _LONG_WAY & headers.keys() or content_type.startswith(_STREAM):
             return None
         try:
             patience_s = float(headers.get(_DEADLINE, b"inf"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,10 +11,12 @@ from typing import Any, Final
 
 import orjson
 
-from discern.engine.sentiment import LoadedSentiment
+from discern.engine.residents import key_of
 from discern.errors import (
+    Cancelled,
     DeadlineExceeded,
     DiscernError,
+    Draining,
     EmptyInput,
     InferenceFailed,
     InvalidInput,
@@ -21,9 +24,10 @@ from discern.errors import (
     TooLarge,
     UnsupportedMedia,
 )
-from discern.model_server.exchange import Request
+from discern.model_server.exchange import Message, Request
 from discern.model_server.server import Server
 from discern.model_server.statuses import outcome_of
+from discern.model_server.texts import sentiment_model
 from discern.text.contract import MAX_TEXT_CHARS, Sentiment, check_text
 
 NDJSON: Final = b"application/x-ndjson"
@@ -32,6 +36,10 @@ MAX_LINE_BYTES: Final = 12 * MAX_TEXT_CHARS + 4096
 GROUP_LINES: Final = 32
 GROUPS_UNDER_WAY: Final = 4
 LONGEST_PAUSE_S: Final = 0.5
+LOOK_S: Final = 0.5
+"""A stream that waits for its client sees this soon that the server is stopping."""
+
+_log = logging.getLogger(__name__)
 
 Line = tuple[int, Any, str | DiscernError]
 """Number of the line, the caller's id, and its text or what is wrong with it."""
@@ -46,29 +54,34 @@ class LineStream:
 
     What is read ahead is bounded: a client that sends faster than the model reads is slowed down
     by its own connection. A stream may last as long as its caller waits, but each line must be
-    there within ``max_request_s`` of the one before; else an ``error`` ends it.
+    there within ``max_request_s`` of the one before; else an ``error`` ends it, as it does when
+    the server stops. Each part is read by the model that is active by then.
 
     Raises:
         UnsupportedMedia: it is compressed.
     """
 
-    def __init__(self, server: Server, request: Request, loaded: LoadedSentiment) -> None:
-        if request.headers.get(b"content-encoding", b"identity") != b"identity":
+    def __init__(self, server: Server, request: Request) -> None:
+        if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedMedia("Lines must come uncompressed.", field="body")
         self._server = server
         self._request = request
-        self._loaded = loaded
-        manifest = loaded.bundle.manifest
-        self._metrics = server.metrics.model(manifest.name, manifest.version)
-        self._model = {"name": manifest.name, "version": manifest.version}
 
     async def replies(self) -> AsyncIterator[bytes]:
-        """The answers, some lines at a time."""
+        """The answers, some lines at a time.
+
+        Raises:
+            Cancelled: the client went away.
+        """
         groups: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue(GROUPS_UNDER_WAY)
         reader = asyncio.create_task(self._read(groups))
         try:
             while (group := await groups.get()) is not None:
-                yield await group
+                answers = await group
+                # One that sent much ahead is not heard of by reading on.
+                if self._request.is_gone():
+                    raise Cancelled("The client went away.")
+                yield answers
             await reader
         finally:
             reader.cancel()
@@ -81,7 +94,12 @@ class LineStream:
     async def _read(self, groups: asyncio.Queue[asyncio.Task[bytes] | None]) -> None:
         try:
             async for lines in self._groups():
-                await groups.put(asyncio.create_task(self._answer(lines)))
+                answers = asyncio.create_task(self._answer(lines))
+                try:
+                    await groups.put(answers)
+                except asyncio.CancelledError:
+                    answers.cancel()
+                    raise
         finally:
             with suppress(asyncio.CancelledError):
                 await groups.put(None)
@@ -91,8 +109,8 @@ class LineStream:
         due = self._due()
         while more:
             try:
-                message = await self._request.piece(due)
-            except DeadlineExceeded as error:
+                message = await self._piece(due)
+            except (DeadlineExceeded, Draining) as error:
                 yield [(number, None, error)]
                 return
             more = message.get("more_body", False)
@@ -109,6 +127,16 @@ class LineStream:
             if len(rest) > MAX_LINE_BYTES:
                 yield [(number, None, _line_too_long())]
                 return
+
+    async def _piece(self, due: float) -> Message:
+        while True:
+            if self._server.draining:
+                raise Draining("The server is stopping.", retry_after_s=1.0)
+            try:
+                return await self._request.piece(min(due, time.monotonic() + LOOK_S))
+            except DeadlineExceeded:
+                if time.monotonic() >= due:
+                    raise
 
     def _due(self) -> float:
         own = time.monotonic() + self._server.settings.max_request_s
@@ -128,39 +156,44 @@ class LineStream:
 
     async def _moods(self, texts: list[str]) -> Sequence[Sentiment | DiscernError]:
         try:
-            return await self._timed(texts)
-        except InferenceFailed as error:
-            if len(texts) == 1:
+            return await self._when_there_is_room(texts)
+        except Exception as error:
+            if isinstance(error, DiscernError) and not isinstance(error, InferenceFailed):
+                return [error] * len(texts)
+            if len(texts) > 1:
+                return [mood for text in texts for mood in await self._moods([text])]
+            if isinstance(error, DiscernError):
                 return [error]
-            return [mood for text in texts for mood in await self._moods([text])]
-        except DiscernError as error:
-            return [error] * len(texts)
-
-    async def _timed(self, texts: list[str]) -> list[Sentiment]:
-        started, ok = time.monotonic(), False
-        try:
-            moods = await self._when_there_is_room(texts)
-            ok = True
-            return moods
-        finally:
-            self._metrics.request(ok=ok, seconds=time.monotonic() - started)
+            _log.error("a line failed", exc_info=error)
+            return [DiscernError("The server failed on this line.")]
 
     async def _when_there_is_room(self, texts: list[str]) -> list[Sentiment]:
         # A stream is slowed down where single requests are refused.
-        deadline = self._due()
-        chars = sum(map(len, texts))
-        begun = self._metrics.tokenize.observe
+        started, deadline = time.monotonic(), self._due()
         while True:
-            steps = self._loaded.steps(texts, deadline)
+            # Anew each time: a stream may last longer than its first model.
+            loaded = sentiment_model(self._server, None)
+            metrics = self._server.metrics.model(*key_of(loaded.bundle))
             try:
-                return await self._server.carry(
-                    steps, None, deadline=deadline, chars=chars, begun=begun
+                moods = await self._server.carry(
+                    loaded.steps(texts, deadline),
+                    None,
+                    deadline=deadline,
+                    chars=sum(map(len, texts)),
+                    begun=metrics.tokenize.observe,
                 )
             except Overloaded as error:
                 pause = min(error.retry_after_s or LONGEST_PAUSE_S, LONGEST_PAUSE_S)
                 if time.monotonic() + pause > deadline:
+                    metrics.request(ok=False, seconds=time.monotonic() - started)
                     raise DeadlineExceeded("The server stayed too busy.") from error
-                await asyncio.sleep(pause)
+            except BaseException:
+                metrics.request(ok=False, seconds=time.monotonic() - started)
+                raise
+            else:
+                metrics.request(ok=True, seconds=time.monotonic() - started)
+                return moods
+            await asyncio.sleep(pause)
 
     def _line(self, number: int, name: Any, answer: Sentiment | DiscernError) -> dict[str, Any]:
         line: dict[str, Any] = {"index": number}
@@ -172,7 +205,8 @@ class LineStream:
             line["error"] = answer.to_dict()
             return line
         line |= {"label": answer.label, "score": answer.score, "scores": answer.scores}
-        line |= {"windows": answer.windows, "tokens": answer.tokens, "model": self._model}
+        model = {"name": answer.model_name, "version": answer.model_version}
+        line |= {"windows": answer.windows, "tokens": answer.tokens, "model": model}
         return line
 
 
@@ -187,10 +221,23 @@ def read_line(line: bytes) -> tuple[Any, str | DiscernError]:
     except DiscernError as error:
         return None, error
     name = value.get("id") if isinstance(value, Mapping) else None
+    if not _can_be_written(name):
+        return None, InvalidInput("'id' is nested too deeply to be repeated.", field="id")
     try:
         return name, check_text(_text_of(value) if isinstance(value, Mapping) else value)
     except DiscernError as error:
         return name, error
+
+
+def _can_be_written(name: Any) -> bool:
+    # What can be read is nested up to four times as deep as what can be written.
+    if not isinstance(name, list | dict):
+        return True
+    try:
+        orjson.dumps({"id": name})
+    except TypeError:
+        return False
+    return True
 
 
 def _text_of(value: Mapping[str, Any]) -> Any:

@@ -152,12 +152,32 @@ def shared_metrics(settings: ModelServerSettings) -> Iterator[None]:
         yield
     elif given:
         Path(given).mkdir(parents=True, exist_ok=True)
+        _forget_the_dead(Path(given))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = given
         yield
     else:
         with tempfile.TemporaryDirectory(prefix="discern-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
             yield
+
+
+def _forget_the_dead(folder: Path) -> None:
+    # Counts go on from one life of a server to the next; what is under way ends with it, also
+    # where nobody was left to say so.
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdigit() and not _lives(int(pid)):
+            file.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _announce(host: str, port: int) -> None:

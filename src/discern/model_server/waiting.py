@@ -17,6 +17,8 @@ WATCH_AFTER_S: Final = 0.15
 """A caller is watched for going away only once it has waited this long: watching costs as much as
 parsing the request did, and most answers are there before."""
 
+CLOSE_AGAIN_S: Final = 0.01
+
 
 class Bridge:
     """Wakes the event loop once for a whole batch of futures that other threads completed."""
@@ -129,7 +131,14 @@ async def drive(
             else:
                 await patience.wait(bridge.waiter(step))
     finally:
+        _close(steps)
+
+
+def _close(steps: Generator[Future[Any], None, Any]) -> None:
+    try:
         steps.close()
+    except ValueError:  # given up while a thread is at work in it, which cannot be ended
+        asyncio.get_running_loop().call_later(CLOSE_AGAIN_S, _close, steps)
 
 
 def _advance(steps: Generator[Future[Any], None, Any]) -> Future[Any] | StopIteration:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from discern.errors import DeadlineExceeded
-from discern.model_server.exchange import Reply, error_reply, response
+from discern.model_server.exchange import Reply, error_reply
+from discern.model_server.parsing import ParsingProtocol
 
 if TYPE_CHECKING:
     from discern.model_server.shortcut import Errand, Shortcut
@@ -110,8 +109,8 @@ def _slow_head() -> Reply:
 SLOW_HEAD: Final = _slow_head()
 
 
-class JoiningProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol on such a transport.
+class JoiningProtocol(ParsingProtocol):
+    """HTTP/1.1 on such a transport.
 
     A request that the short way takes, looking at its bytes, goes no further here; what comes
     behind it waits until it has been answered.
@@ -235,8 +234,7 @@ class JoiningProtocol(HttpToolsProtocol):
         elif self._rests() and not self.transport.is_closing():
             if self._head_begun is not None:
                 if now - self._head_begun > limits.head_s:
-                    self.transport.write(response(SLOW_HEAD, self.fixed_headers()))
-                    self.transport.close()
+                    self.end_with(SLOW_HEAD)
             elif now - self._heard > limits.idle_s:
                 self.transport.close()
 

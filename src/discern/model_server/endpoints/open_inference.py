@@ -13,6 +13,7 @@ from discern.model_server.exchange import Reply, Request, error_headers, json_re
 from discern.model_server.open_inference.adapters import adapter_of
 from discern.model_server.open_inference.messages import (
     HEADER_LENGTH,
+    check_outputs,
     read_request,
     write_response,
 )
@@ -84,6 +85,7 @@ async def infer(server: Server, request: Request) -> Reply:
     loaded = await named_model(server, request)
     adapter = adapter_of(loaded)
     message = read_request(body, request.headers.get(HEADER_LENGTH), adapter.inputs(loaded))
+    check_outputs(message, adapter.outputs(loaded))
     if message.timeout_s is not None:
         request.deadline = min(request.deadline, request.started + message.timeout_s)
     outputs = await adapter.infer(server, request, loaded, message.inputs)

@@ -18,9 +18,9 @@ from discern.text.contract import check_text, check_texts
 async def analyze(server: Server, request: Request) -> Reply | StreamReply:
     """``{"text": ...}`` or ``{"texts": [...]}``, with ``"model"`` if not the active one; or one
     text on each line, where the content type is application/x-ndjson."""
-    if request.headers.get(b"content-type", b"").startswith(NDJSON):
-        loaded = sentiment_model(server, None)
-        return StreamReply(LineStream(server, request, loaded).replies(), NDJSON)
+    if request.headers.get(b"content-type", b"").lower().startswith(NDJSON):
+        sentiment_model(server, None)
+        return StreamReply(LineStream(server, request).replies(), NDJSON)
     texts, model = read_body(await request.json())
     loaded = sentiment_model(server, model)
     return json_reply(sentiment_to_wire(await analyze_texts(server, request, loaded, texts)))

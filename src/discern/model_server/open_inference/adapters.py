@@ -14,7 +14,7 @@ from discern.model_server.exchange import Request
 from discern.model_server.open_inference.tensors import Tensor, TensorSpec
 from discern.model_server.server import Server
 from discern.model_server.texts import analyze_texts, as_sentiment
-from discern.text.contract import check_texts
+from discern.text.contract import MAX_TEXTS, check_texts
 
 
 class Adapter(Protocol):
@@ -36,7 +36,7 @@ class SentimentAdapter:
     in the order of the bundle's labels."""
 
     def inputs(self, loaded: Loaded) -> tuple[TensorSpec, ...]:
-        return (TensorSpec("text", "BYTES", (-1,)),)
+        return (TensorSpec("text", "BYTES", (-1,), most=MAX_TEXTS),)
 
     def outputs(self, loaded: Loaded) -> tuple[TensorSpec, ...]:
         labels = len(loaded.bundle.manifest.labels)

@@ -44,7 +44,7 @@ def read_request(
     """Reads a request for a model that takes ``specs``.
 
     Raises:
-        InvalidInput: naming the field at fault.
+        InvalidInput, EmptyInput, TooLarge: naming the field at fault.
     """
     head, binary = _split(body, header_length)
     data = parse_json(head)
@@ -63,18 +63,21 @@ def read_request(
     )
 
 
-def write_response(
-    request: InferRequest, name: str, version: str, outputs: Sequence[Tensor]
-) -> Reply:
-    """The protocol's ``$inference_response``, with the outputs that were asked for.
+def check_outputs(request: InferRequest, specs: Sequence[TensorSpec]) -> None:
+    """Refuses before anything is run for it what could not be answered.
 
     Raises:
         InvalidInput: an output was asked for that the model does not give.
     """
-    known = {tensor.name for tensor in outputs}
-    unknown = sorted(request.outputs.keys() - known)
+    unknown = sorted(request.outputs.keys() - {spec.name for spec in specs})
     if unknown:
         raise InvalidInput(f"The model has no output '{unknown[0]}'.", field="outputs")
+
+
+def write_response(
+    request: InferRequest, name: str, version: str, outputs: Sequence[Tensor]
+) -> Reply:
+    """The protocol's ``$inference_response``, with the outputs that were asked for."""
     head: dict[str, Any] = {"model_name": name, "model_version": version}
     if request.id is not None:
         head["id"] = request.id
@@ -122,6 +125,7 @@ def _read_inputs(
         where = f"inputs[{index}]"
         spec = _spec(item, specs, where)
         shape = check_shape(item.get("shape"), f"{where}.shape")
+        spec.check_size(shape)
         size = _table(item, "parameters").get("binary_data_size")
         if size is None:
             values = from_json(spec.datatype, shape, item.get("data"), f"{where}.data")

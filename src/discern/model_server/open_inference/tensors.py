@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from discern.errors import InvalidInput
+from discern.errors import EmptyInput, InvalidInput, TooLarge
 from discern.inference.contract import Array
 
 DATATYPES: Final[dict[str, np.dtype[Any]]] = {
@@ -33,16 +35,37 @@ DATATYPES: Final[dict[str, np.dtype[Any]]] = {
     "BYTES": np.dtype(object),
 }
 MAX_DIMENSIONS: Final = 8
+T = TypeVar("T")
 _LENGTH: Final = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A tensor a model takes or gives; -1 in ``shape`` varies."""
+    """A tensor a model takes or gives; -1 in ``shape`` varies. Where ``most`` is given, it has at
+    most so many elements, and one at least."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    most: int | None = None
+
+    def check_size(self, shape: tuple[int, ...]) -> None:
+        """Refuses a wrong size before its elements are looked at, one by one.
+
+        Raises:
+            EmptyInput, TooLarge: no elements, or too many.
+        """
+        if self.most is None:
+            return
+        count = math.prod(shape)
+        if not count:
+            raise EmptyInput(f"'{self.name}' holds no values.", field=self.name)
+        if count > self.most:
+            raise TooLarge(
+                f"'{self.name}' holds {count:,} values; the limit is {self.most:,}.",
+                field=self.name,
+                limit=self.most,
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The protocol's ``$metadata_tensor``."""
@@ -81,7 +104,7 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, field: str) -
     """
     if datatype == "FP16":
         raise InvalidInput(f"'{field}' is FP16, which only binary data can carry.", field=field)
-    flat = list(_flatten(data, len(shape), field))
+    flat = _at_most_one_more(_flatten(data, shape, field), shape)
     _check_count(len(flat), shape, field)
     kind = DATATYPES[datatype].kind
     if kind == "O":
@@ -104,7 +127,7 @@ def from_binary(datatype: str, shape: tuple[int, ...], data: bytes, field: str) 
         InvalidInput: the size is not what the shape and type make of it.
     """
     if datatype == "BYTES":
-        elements = list(_elements(data, field))
+        elements = _at_most_one_more(_elements(data, field), shape)
         _check_count(len(elements), shape, field)
         return _objects(elements, shape)
     dtype = DATATYPES[datatype]
@@ -140,22 +163,32 @@ def to_binary(tensor: Tensor) -> bytes:
     return np.ascontiguousarray(tensor.values, dtype=DATATYPES[tensor.datatype]).tobytes()
 
 
-def _flatten(data: object, depth: int, field: str) -> Iterator[object]:
+def _at_most_one_more(values: Iterator[T], shape: tuple[int, ...]) -> list[T]:
+    # What is wrong with a million values too many is known from the first of them.
+    return list(islice(values, min(math.prod(shape) + 1, sys.maxsize)))
+
+
+def _flatten(data: object, shape: tuple[int, ...], field: str) -> Iterator[object]:
     if not isinstance(data, list):
         raise InvalidInput(f"'{field}' must be a list.", field=field)
+    may_be_empty = 0 in shape
     for value in data:
         if isinstance(value, list):
-            if depth <= 1:
+            if len(shape) <= 1:
                 raise InvalidInput(f"'{field}' is nested deeper than its shape.", field=field)
-            yield from _flatten(value, depth - 1, field)
+            if not (value or may_be_empty):
+                raise InvalidInput(f"'{field}' holds an empty list.", field=field)
+            yield from _flatten(value, shape[1:], field)
         else:
             yield value
 
 
 def _check_count(count: int, shape: tuple[int, ...], field: str) -> None:
-    if count != math.prod(shape):
+    wanted = math.prod(shape)
+    if count != wanted:
+        held = f"{count:,}" if count < wanted else f"more than {wanted:,}"
         raise InvalidInput(
-            f"'{field}' holds {count:,} values; its shape makes {math.prod(shape):,}.", field=field
+            f"'{field}' holds {held} values; its shape makes {wanted:,}.", field=field
         )
 
 
