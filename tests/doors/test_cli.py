@@ -154,7 +154,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
     target = reviews.parent / "reviews.moods.csv"
     partial = PartialResults(target, fingerprint(reviews, "review", ""))
     partial.open()
-    marker = {"id": "kept", "review": "from the first run", "sentiment": "neutral"}
+    marker = {"sentiment": "kept", "score": 1.0, "scores": {}, "windows": 1, "error": ""}
     for _ in range(300):
         partial.append(marker)
     partial.close()
@@ -163,8 +163,8 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
     with target.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 700
-    assert rows[299]["id"] == "kept"
-    assert rows[300]["id"] == "300"
+    assert (rows[299]["id"], rows[299]["sentiment"]) == ("299", "kept")
+    assert (rows[300]["id"], rows[300]["sentiment"]) == ("300", "positive")
 
 
 def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
     target = reviews.parent / "reviews.moods.csv"
     partial = PartialResults(target, fingerprint(reviews, "review", ""))
     partial.open()
-    partial.append({"id": "stale"})
+    partial.append({"sentiment": "stale"})
     partial.close()
     reviews.write_text("id,review\n1,I love it.\n")
     assert "Going on" not in run("analyze", str(reviews)).stderr
