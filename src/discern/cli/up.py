@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,9 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     _check_extras()
     port = port or _free_port()
     _check_port(host, port)
-    environment = _environment(host, port, (home or default_home()).absolute(), demo)
+    home = (home or default_home()).absolute()
+    _check_home(home)
+    environment = _environment(host, port, home, demo)
     _prepare("Checking settings", ["check"], environment)
     imported = _imported_before(Path(environment["DISCERN_HOME"]))
     _prepare("Migrating the database", ["migrate", "--no-input"], environment)
@@ -110,9 +113,22 @@ def _check_port(host: str, port: int) -> None:
             return
     except OSError as error:
         raise ConfigurationInvalid(
-            f"Cannot listen on {host}:{port} ({error.strerror}). "
+            f"Cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). "
             "Choose another with --port, or stop what uses it.",
             field="port",
+        ) from error
+
+
+def _check_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"Cannot write to {home} ({error.strerror}). "
+            "Choose another folder with --home or DISCERN_HOME.",
+            field="home",
         ) from error
 
 
@@ -155,7 +171,8 @@ def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> st
     )
     if done.returncode:
         click.echo("failed")
-        raise ConfigurationInvalid((done.stderr or done.stdout).strip())
+        said = (done.stderr or done.stdout).strip()
+        raise ConfigurationInvalid(said.removeprefix("discern: "))
     click.echo(f"{time.monotonic() - started:.1f} s")
     return done.stdout.strip()
 
