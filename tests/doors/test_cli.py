@@ -243,12 +243,17 @@ def test_a_home_that_cannot_be_written_to_is_named_at_once(tmp_path: Path, home:
     assert "--home" in message
 
 
-def test_a_wrong_setting_is_named_once_and_nothing_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("TEXT_JOB_MAX_ROWS", "environment is"), ("MODEL_SERVER_WORKERS", "settings are")],
+)
+def test_a_wrong_setting_of_any_program_is_named_once_and_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
 ) -> None:
-    monkeypatch.setenv("DISCERN_TEXT_JOB_MAX_ROWS", "many")
+    monkeypatch.setenv(f"DISCERN_{name}", "many")
     message = refusal("--home", str(tmp_path))
-    assert message.startswith("The environment is wrong.\n  DISCERN_TEXT_JOB_MAX_ROWS: ")
+    assert message.startswith(f"The {what} wrong.\n  DISCERN_{name}: ")
+    assert "[configuration_invalid]" not in message
     assert not (tmp_path / "discern.sqlite3").exists()
 
 

@@ -65,6 +65,10 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     _check_home(home)
     environment = _environment(host, port, home, demo)
     _prepare("Checking settings", ["check"], environment)
+    if "DISCERN_MODEL_SERVER_PORT" in environment:
+        # Else its wrong settings would be found by a program that is started again for ever.
+        command = ["model-server", "--check"]
+        _prepare("Checking the model server's", command, environment, module="discern.cli")
     imported = _imported_before(Path(environment["DISCERN_HOME"]))
     _prepare("Migrating the database", ["migrate", "--no-input"], environment)
     if imported:
@@ -157,12 +161,18 @@ def _environment(host: str, port: int, home: Path, demo: bool) -> dict[str, str]
     return own
 
 
-def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> str:
+def _prepare(
+    what: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    *,
+    module: str = "discern.web",
+) -> str:
     # In a process of its own: the supervisor stays a few megabytes small.
     click.echo(f"{what} ... ", nl=False)
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "discern.web", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -172,7 +182,8 @@ def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> st
     if done.returncode:
         click.echo("failed")
         said = (done.stderr or done.stdout).strip()
-        raise ConfigurationInvalid(said.removeprefix("discern: "))
+        said = said.removeprefix("discern: ").removesuffix(f" [{ConfigurationInvalid.code}]")
+        raise ConfigurationInvalid(said)
     click.echo(f"{time.monotonic() - started:.1f} s")
     return done.stdout.strip()
 
