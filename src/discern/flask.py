@@ -94,8 +94,12 @@ def create_app(engine: Engine | None = None) -> Flask:
 
 
 def _text_of_request() -> str:
-    request.max_content_length = min(request.max_content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
+    limit = min(request.max_content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
+    request.max_content_length = limit
     try:
+        if request.content_length is None and len(request.get_data()) >= limit:
+            # Werkzeug cuts a body without a length at the limit, and says nothing.
+            raise RequestEntityTooLarge
         body: Any = request.get_json(force=True)
     except RequestEntityTooLarge:
         raise

@@ -81,7 +81,7 @@ class SentimentPipeline:
             return [answer] if top_k is _UNSET else answer
         if isinstance(inputs, list | tuple):
             return self._run([_text(item) for item in inputs], chosen)
-        if isinstance(inputs, Iterable):
+        if isinstance(inputs, Iterable) and not isinstance(inputs, bytes | bytearray | memoryview):
             return self._stream(iter(inputs), chosen)
         raise InvalidInput("Give a text, a list of texts or an iterator of texts.", field="inputs")
 

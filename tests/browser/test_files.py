@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Watch
+from tests.browser.conftest import OpenPage, Watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -167,3 +168,17 @@ def test_a_stopped_file_that_cannot_be_tried_again_says_why(page: Page, watch: W
     notice = page.get_by_role("alert").filter(has_text="The database did not answer.")
     expect(notice).to_contain_text("what was read of it are still there")
     watch.complaints.clear()  # the browser itself reports the refusal
+
+
+def test_a_name_without_a_place_to_break_makes_no_page_wider_than_a_phone(
+    open_page: OpenPage, session_state: Any
+) -> None:
+    page = open_page(storage_state=session_state, viewport={"width": 360, "height": 740})
+    send(page, "text\nGood, but it broke\n", name="n" * 240 + ".csv")
+    width = "document.documentElement.scrollWidth"
+    page.get_by_role("button", name="Read their moods").wait_for()
+    assert page.evaluate(width) == 360
+    page.get_by_role("button", name="Read their moods").click()
+    page.get_by_role("link", name="Download CSV").wait_for(timeout=60_000)
+    expect(page.get_by_role("region", name="Rows")).to_contain_text("Good, but it broke")
+    assert page.evaluate(width) == 360

@@ -32,7 +32,10 @@ def test_a_wrong_password_is_said_at_the_field_and_the_name_is_kept(
     page.get_by_label("User name").fill("demo")
     page.get_by_label("Password", exact=True).fill("wrong")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("The user name or the password is wrong.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text("The user name or the password is wrong.")
+    password = page.get_by_label("Password", exact=True)
+    expect(password).to_have_attribute("aria-invalid", "true")
+    expect(password).to_have_accessible_description("The user name or the password is wrong.")
     expect(page.get_by_label("User name")).to_have_value("demo")
     assert [line for line in watch.complaints if "401" not in line] == []
     watch.complaints.clear()

@@ -58,7 +58,9 @@ def test_options_that_tune_the_original_are_accepted(moods: Any) -> None:
     assert pipeline("sentiment-analysis", engine=WordEngine(), device=-1)("good")
 
 
-@pytest.mark.parametrize("inputs", [3, None, ["good", 3], [["good"]], {"texts": "good"}])
+@pytest.mark.parametrize(
+    "inputs", [3, None, b"good", bytearray(b"good"), ["good", 3], [["good"]], {"texts": "good"}]
+)
 def test_what_is_not_text_is_refused(moods: Any, inputs: object) -> None:
     with pytest.raises(InvalidInput):
         moods(inputs)

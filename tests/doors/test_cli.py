@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from discern.cli import cli
-from discern.errors import DiscernError
+from discern.errors import ConfigurationInvalid, DiscernError
 from tests.doors.inputs import GOOD_TEXTS
 from tests.fakes.bundles import sentiment_store
 
@@ -154,7 +154,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
     target = reviews.parent / "reviews.moods.csv"
     partial = PartialResults(target, fingerprint(reviews, "review", ""))
     partial.open()
-    marker = {"id": "kept", "review": "from the first run", "sentiment": "neutral"}
+    marker = {"sentiment": "kept", "score": 1.0, "scores": {}, "windows": 1, "error": ""}
     for _ in range(300):
         partial.append(marker)
     partial.close()
@@ -163,8 +163,8 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
     with target.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 700
-    assert rows[299]["id"] == "kept"
-    assert rows[300]["id"] == "300"
+    assert (rows[299]["id"], rows[299]["sentiment"]) == ("299", "kept")
+    assert (rows[300]["id"], rows[300]["sentiment"]) == ("300", "positive")
 
 
 def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_changed_file_is_begun_anew(reviews: Path) -> None:
     target = reviews.parent / "reviews.moods.csv"
     partial = PartialResults(target, fingerprint(reviews, "review", ""))
     partial.open()
-    partial.append({"id": "stale"})
+    partial.append({"sentiment": "stale"})
     partial.close()
     reviews.write_text("id,review\n1,I love it.\n")
     assert "Going on" not in run("analyze", str(reviews)).stderr
@@ -226,6 +226,35 @@ def test_a_port_that_cannot_be_is_a_wrong_option(port: str) -> None:
     result = run("up", "--port", port)
     assert result.exit_code == 2
     assert "--port" in result.stderr
+
+
+def refusal(*arguments: str) -> str:
+    """What `discern up` says when it does not start."""
+    result = run("up", "--port", "0", *arguments)
+    assert isinstance(result.exception, ConfigurationInvalid), result.output
+    return result.exception.message
+
+
+@pytest.mark.parametrize("home", ["/proc/none", "a_file/sub"])
+def test_a_home_that_cannot_be_written_to_is_named_at_once(tmp_path: Path, home: str) -> None:
+    (tmp_path / "a_file").write_text("")
+    message = refusal("--home", str(tmp_path / home))
+    assert message.startswith(f"Cannot write to {tmp_path / home} (")
+    assert "--home" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("TEXT_JOB_MAX_ROWS", "environment is"), ("MODEL_SERVER_WORKERS", "settings are")],
+)
+def test_a_wrong_setting_of_any_program_is_named_once_and_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
+    monkeypatch.setenv(f"DISCERN_{name}", "many")
+    message = refusal("--home", str(tmp_path))
+    assert message.startswith(f"The {what} wrong.\n  DISCERN_{name}: ")
+    assert "[configuration_invalid]" not in message
+    assert not (tmp_path / "discern.sqlite3").exists()
 
 
 def test_evaluate_prints_the_promised_keys_as_json(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 import discern.flask as door
 from discern.errors import DiscernError, Overloaded, errors_by_code
@@ -82,6 +85,22 @@ def test_the_blueprint_keeps_the_limit_in_any_application(host: Flask, engine: W
         "code": "too_large",
     }
     assert len(engine.calls) == 1
+
+
+def test_a_body_in_chunks_over_the_limit_is_not_cut_and_called_bad_json(host: Flask) -> None:
+    limit = min(host.config["MAX_CONTENT_LENGTH"] or door.MAX_BODY_BYTES, door.MAX_BODY_BYTES)
+
+    def sent(text: str) -> TestResponse:
+        return host.test_client().post(
+            "/ai/analyze",
+            input_stream=io.BytesIO(json.dumps({"text": text}).encode()),
+            headers={"Transfer-Encoding": "chunked"},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+
+    assert sent("good").status_code == 200
+    refused = sent("x" * limit)
+    assert (refused.status_code, refused.get_json()["code"]) == (413, "too_large")
 
 
 def test_the_content_type_does_not_matter_for_json(client: FlaskClient) -> None:

@@ -70,6 +70,33 @@ def test_a_row_without_the_column_is_its_own_problem_alone() -> None:
     assert rows[1].text == "good"
 
 
+def test_a_text_parted_at_an_unquoted_comma_is_a_problem_and_not_half_a_text() -> None:
+    text = "text,id\nGood, but it broke,7\nfine,8,,\n"
+    rows = list(files.read_rows(text, files.read_layout(text, format="csv")))
+    assert rows[0].problem is not None
+    assert "3 cells for 2 columns" in rows[0].problem
+    assert (rows[1].text, rows[1].problem) == ("fine", None)
+
+
+def test_a_file_of_one_column_needs_no_quotes_around_its_commas() -> None:
+    assert texts_of("text\nGood, but it broke, twice\nfine\n") == [
+        "Good, but it broke, twice",
+        "fine",
+    ]
+
+
+@pytest.mark.parametrize("header", ['text;"a,b,c,d"', '"1,2";text'])
+def test_what_is_quoted_in_the_header_parts_no_columns(header: str) -> None:
+    assert texts_of(f"{header}\ngood;good\n") == ["good"]
+
+
+def test_keys_that_the_first_json_line_lacks_are_columns_too() -> None:
+    text = '{"id": 1}\n{"id": 2, "text": "good"}\n'
+    layout = files.read_layout(text, format="jsonl")
+    assert layout.columns == ["id", "text"]
+    assert [row.text for row in files.read_rows(text, layout)] == [None, "good"]
+
+
 def test_a_file_without_a_header_has_numbered_columns() -> None:
     assert texts_of("1,good\n2,bad\n", column="2", has_header=False) == ["good", "bad"]
 

@@ -131,7 +131,9 @@ def test_a_method_that_is_not_there_is_405(api: Client) -> None:
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", "x", ""])
 def test_a_body_that_is_not_json_is_415(api: Client, kind: str) -> None:
-    check(api.post(ANALYZE, b"text=good", content_type=kind), 415, "unsupported_media")
+    answer = api.post(ANALYZE, b"text=good", content_type=kind)
+    check(answer, 415, "unsupported_media")
+    assert "Send the body as application/json" in answer.json()["detail"]
 
 
 def test_a_body_over_the_limit_is_413_and_names_the_limit(api: Client, settings: Settings) -> None:

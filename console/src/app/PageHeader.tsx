@@ -15,10 +15,12 @@ export function PageHeader({ title, shortTitle = title, lead, actions }: Props) 
     <Stack gap="sm" mb={{ base: 'xl', sm: 40 }}>
       <title>{`${shortTitle} · Discern`}</title>
       <Group justify="space-between" align="flex-start" gap="md">
-        <Title order={1}>{title}</Title>
+        <Title order={1} className="wraps">
+          {title}
+        </Title>
         {actions}
       </Group>
-      {lead !== undefined && <p className="lead">{lead}</p>}
+      {lead !== undefined && <p className="lead wraps">{lead}</p>}
     </Stack>
   );
 }

@@ -56,6 +56,8 @@ function SignInForm() {
           withAsterisk={false}
           value={password}
           error={wrong ? 'The user name or the password is wrong.' : null}
+          errorProps={{ role: 'alert' }}
+          aria-invalid={wrong === true}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />
         {signIn.error && !wrong && <FailureNotice error={signIn.error} />}

@@ -102,7 +102,8 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Runs the command line; a core error becomes one line on stderr and exit status 1."""
+    """Runs the command line; a core error, and one of the file system, becomes one line on
+    stderr and exit status 1."""
     try:
         status = cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -115,6 +116,10 @@ def main() -> None:
         sys.exit(EXIT_FAILURE)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(EXIT_FAILURE)
+    except OSError as error:
+        where = f"'{error.filename}': " if error.filename else ""
+        click.echo(f"discern: {where}{error.strerror or error}", err=True)
         sys.exit(EXIT_FAILURE)
     else:
         sys.exit(status if isinstance(status, int) else 0)

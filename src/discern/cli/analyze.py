@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -52,8 +53,9 @@ def analyze(
     cat notes.txt | discern analyze --json          each line of standard input ("-" says so, too)
 
     A table's rows come back with the mood, its score and every class's score beside their own
-    columns. A run that was cut off goes on where it stopped when the command is given again.
-    A row that cannot be analyzed (blank, over the limit) says why and stops nothing.
+    columns; where a name is taken, as discern_NAME. A run that was cut off goes on where it
+    stopped when the command is given again. A row that cannot be analyzed (blank, over the
+    limit) says why and stops nothing.
     """
     texts, source = _told_apart(texts, source)
     _check_options(source, output, as_json)
@@ -108,6 +110,8 @@ def _moods(
         checked: list[DiscernError | None] = []
         for row in chunk:
             try:
+                if isinstance(row, tables.BrokenRow):
+                    raise InvalidInput(row.problem, field=column)
                 good.append(check_text(row.get(column), field=column))
                 checked.append(None)
             except InvalidInput as error:
@@ -183,19 +187,41 @@ def _analyze_file(
     if done:
         click.echo(f"Going on after {done:,} rows of an earlier run.", err=True)
     rows = (row for number, row in enumerate(tables.read_rows(source)) if number >= done)
-    counts: dict[str, int] = {}
     with contextlib.closing(partial), progress_bar(total, done, label="Analyzing") as advance:
-        for row, mood in _moods(engine, rows, column, model):
-            partial.append({**row, **_columns(mood)})
+        for _, mood in _moods(engine, rows, column, model):
+            partial.append(_columns(mood))
             advance(1)
-    for row in partial.rows():
-        counts[row["sentiment"] or "not analyzed"] = (
-            counts.get(row["sentiment"] or "not analyzed", 0) + 1
-        )
-    tables.write_rows(target, partial.rows())
+    counts = _write_table(source, target, partial)
     partial.discard()
     summary = ", ".join(f"{count:,} {label}" for label, count in sorted(counts.items()))
     click.echo(f"{total:,} rows -> {target}  ({summary})", err=True)
+
+
+def _write_table(source: Path, target: Path, moods: PartialResults) -> Counter[str]:
+    """Lays the moods beside the source's own columns, and counts them by label."""
+    counts: Counter[str] = Counter()
+    own: dict[str, None] = {}
+    labels: dict[str, None] = {}
+    for row, mood in zip(tables.read_rows(source), moods.rows(), strict=True):
+        own |= dict.fromkeys(row)
+        labels |= dict.fromkeys(mood["scores"])
+        counts[mood["sentiment"] or "not analyzed"] += 1
+    added = ("sentiment", "score", *labels, "windows", "error")
+    names = {name: _free_name(name, own) for name in added}
+
+    def rows() -> Iterator[tables.Row]:
+        for row, mood in zip(tables.read_rows(source), moods.rows(), strict=True):
+            cells = {**dict.fromkeys(labels), **mood.pop("scores"), **mood}
+            yield {**row, **{names[name]: cells[name] for name in added}}
+
+    tables.write_rows(target, rows(), [*own, *names.values()])
+    return counts
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name = f"discern_{name}"
+    return name
 
 
 def _default_output(source: Path) -> Path:
@@ -206,12 +232,17 @@ def _default_output(source: Path) -> Path:
 
 def _columns(mood: Sentiment | DiscernError) -> dict[str, Any]:
     if isinstance(mood, DiscernError):
-        return {"sentiment": "", "score": None, "windows": None, "error": mood.message}
-    scores = {label: round(score, 6) for label, score in mood.scores.items()}
+        return {
+            "sentiment": "",
+            "score": None,
+            "scores": {},
+            "windows": None,
+            "error": mood.message,
+        }
     return {
         "sentiment": mood.label,
         "score": round(mood.score, 6),
-        **scores,
+        "scores": {label: round(score, 6) for label, score in mood.scores.items()},
         "windows": mood.windows,
         "error": "",
     }

@@ -49,10 +49,12 @@ def sentiment(
     classes it has, with the scores renormalised over them.
     """
     from discern.text.evaluate import evaluate as judge  # numpy only when it is needed
+    from discern.text.evaluate import known_labels
 
     texts, labels = _read(file, limit)
     with open_engine(server) as engine:
-        engine.analyze(texts[:1], model=model)
+        [first] = engine.analyze(texts[:1], model=model)
+        labels = known_labels(labels, tuple(first.scores))  # before the work, not after it
         started = time.perf_counter()
         results = _analyze_sorted(engine, texts, model)
         seconds = time.perf_counter() - started
@@ -77,8 +79,10 @@ def _read(file: Path, limit: int | None) -> tuple[list[str], list[str]]:
         for column in ("text", "label"):
             if column not in row:
                 raise InvalidInput(f"'{file.name}' has no column '{column}'.", field=column)
+        if isinstance(row, tables.BrokenRow):
+            raise InvalidInput(f"Row {number}: {row.problem}", field="text")
         texts.append(check_text(row["text"], field=f"text of row {number}"))
-        labels.append(str(row["label"]).strip().lower())
+        labels.append("" if row["label"] is None else str(row["label"]))
     if not texts:
         raise InvalidInput(f"'{file.name}' holds no rows.", field="input")
     return texts, labels

@@ -18,12 +18,14 @@ PREFIX = "DISCERN_MODEL_SERVER_"
 @click.option("--workers", type=int, help="Server processes.  [default: 1]")
 @click.option("--sessions", type=int, help="Batches run at once in each process.")
 @click.option("--threads", type=int, help="Threads computing one batch.  [default: 1]")
+@click.option("--check", is_flag=True, help="Check the settings and end.")
 def model_server(
     host: str | None,
     port: int | None,
     workers: int | None,
     sessions: int | None,
     threads: int | None,
+    check: bool,
 ) -> None:
     """Serve models over HTTP: JSON, lines of JSON, and the Open Inference Protocol.
 
@@ -46,7 +48,11 @@ def model_server(
             os.environ[PREFIX + name.upper()] = str(value)
     # One thread tokenizes: a pool of them takes the processors from the model.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from discern.model_server.processes import run
     from discern.model_server.settings import load_settings
 
-    run(load_settings())
+    settings = load_settings()
+    if check:
+        return
+    from discern.model_server.processes import run
+
+    run(settings)

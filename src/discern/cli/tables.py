@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -24,9 +27,17 @@ FORMATS: Final = {
 }
 LINE_COLUMN: Final = "text"
 DELIMITERS: Final = ",;\t|"
-MAX_FIELD_CHARS: Final = 10_000_000
 
-csv.field_size_limit(MAX_FIELD_CHARS)
+# A field longer than any text allowed must be that row's error, not the end of the file.
+csv.field_size_limit(2**30)
+
+
+class BrokenRow(dict[str, Any]):
+    """A row that was read but cannot be trusted; ``problem`` says why, for people."""
+
+    def __init__(self, row: Mapping[str, Any], problem: str) -> None:
+        super().__init__(row)
+        self.problem = problem
 
 
 def format_of(path: Path, *, field: str = "input") -> str:
@@ -89,45 +100,59 @@ def read_rows(path: Path) -> Iterator[Row]:
     if kind == "parquet":
         yield from _read_parquet(path)
         return
-    with _open_text(path) as stream:
-        try:
-            yield from {"csv": _read_csv, "jsonl": _read_jsonl, "lines": _read_lines}[kind](stream)
-        except UnicodeDecodeError as error:
-            raise InvalidInput(f"'{path.name}' is not UTF-8 text: {error}.") from error
-        except csv.Error as error:
-            raise InvalidInput(f"'{path.name}' is not readable CSV: {error}.") from error
+    read = {"csv": _read_csv, "jsonl": _read_jsonl, "lines": _read_lines}[kind]
+    try:
+        with _open_text(path) as stream:
+            yield from read(stream)
+    except UnicodeError as error:
+        raise InvalidInput(
+            f"'{path.name}' is not UTF-8 text: {error}. Save it as UTF-8.", field="input"
+        ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InvalidInput(
+            f"'{path.name}' is not a whole gzip file: {error}.", field="input"
+        ) from error
+    except csv.Error as error:
+        raise InvalidInput(f"'{path.name}' is not readable CSV: {error}.", field="input") from error
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
+def write_rows(path: Path, rows: Iterable[Row], columns: Sequence[str]) -> None:
     """Writes a table in the format of the path's ending, replacing it in one step.
 
+    A CSV or Parquet file has ``columns``, whichever of them a row has; JSON Lines are written as
+    the rows are.
+
     Raises:
-        InvalidInput: the ending is not known.
+        InvalidInput: the ending is not known, or Parquet has no type for what a column holds.
         MissingExtra: Parquet without pyarrow.
     """
     kind = format_of(path)
     staged = path.with_name(f".{path.name}.writing{path.suffix}")
     if kind == "parquet":
-        _write_parquet(staged, rows)
+        _write_parquet(staged, rows, columns)
     else:
         opener = gzip.open if path.suffix == ".gz" else open
-        with opener(staged, "wt", encoding="utf-8", newline="") as stream:
-            write_stream(stream, rows, kind)
+        # Half of a surrogate pair has no UTF-8; so escaped it is what JSON writes for it.
+        with opener(staged, "wt", encoding="utf-8", newline="", errors="backslashreplace") as file:
+            if kind == "csv":
+                _write_csv(file, rows, columns, "\t" if ".tsv" in path.suffixes else ",")
+            else:
+                _write_jsonl(file, rows)
     staged.replace(path)
 
 
-def write_stream(stream: IO[str], rows: Iterable[Row], kind: str) -> None:
-    """Writes rows as ``csv`` or ``jsonl`` to an open stream."""
-    if kind == "csv":
-        writer: csv.DictWriter[str] | None = None
-        for row in rows:
-            if writer is None:
-                writer = csv.DictWriter(stream, list(row), extrasaction="ignore")
-                writer.writeheader()
-            writer.writerow({key: _cell(value) for key, value in row.items()})
-        return
+def _write_csv(
+    stream: IO[str], rows: Iterable[Row], columns: Sequence[str], delimiter: str
+) -> None:
+    writer = csv.DictWriter(stream, columns, delimiter=delimiter)
+    writer.writeheader()
     for row in rows:
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+
+
+def _write_jsonl(stream: IO[str], rows: Iterable[Row]) -> None:
+    for row in rows:
+        stream.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
 
 
 def pick_column(row: Mapping[str, Any], wanted: str | None) -> str:
@@ -155,18 +180,44 @@ def pick_column(row: Mapping[str, Any], wanted: str | None) -> str:
 @contextmanager
 def _open_text(path: Path) -> Iterator[IO[str]]:
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
+    with opener(path, "rb") as peek:
+        utf16 = peek.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with opener(path, "rt", encoding="utf-16" if utf16 else "utf-8-sig", newline="") as stream:
         yield stream
 
 
 def _read_csv(stream: IO[str]) -> Iterator[Row]:
-    head = stream.readline()
-    delimiter = max(DELIMITERS, key=head.count) if head else ","
+    head = next((line for line in stream if line.strip()), "")
+    named = re.sub(r'"[^"]*"', "", head)
+    delimiter = max(DELIMITERS, key=named.count)
     stream.seek(0)
-    reader = csv.DictReader(stream, delimiter=delimiter)
-    for row in reader:
-        row.pop(None, None)
-        yield dict(row)
+    lines = csv.reader(stream, delimiter=delimiter)
+    reader = (cells for cells in lines if cells and cells != [""])
+    columns = _unique(next(reader, []))
+    for cells in reader:
+        while len(cells) > len(columns) and not cells[-1]:
+            cells.pop()
+        if len(cells) > len(columns) == 1:
+            # Nobody who wrote one column meant its commas to part it.
+            cells = [delimiter.join(cells)]
+        row = dict.fromkeys(columns) | dict(zip(columns, cells, strict=False))
+        if len(cells) <= len(columns):
+            yield row
+        else:
+            yield BrokenRow(
+                row,
+                f"The row has {len(cells)} cells for {len(columns)} columns; "
+                f"a text that holds {delimiter!r} needs quotes around it.",
+            )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return unique
 
 
 def _read_jsonl(stream: IO[str]) -> Iterator[Row]:
@@ -205,15 +256,36 @@ def _read_parquet(path: Path) -> Iterator[Row]:
         raise InvalidInput(f"'{path.name}' is not readable Parquet: {error}.") from error
 
 
-def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
+def _write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[str]) -> None:
     pyarrow = _pyarrow()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
+    filled = [{name: row.get(name) for name in columns} for row in rows]
+    try:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(filled), path)
+    except (pyarrow.ArrowException, UnicodeEncodeError) as error:
+        raise InvalidInput(
+            f"Parquet cannot hold these rows ({error}); write to a .jsonl file.", field="output"
+        ) from error
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _plain(value: object) -> str:
+    """What Parquet has a type for and JSON has none: times, decimals, bytes."""
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def stdin_rows() -> Iterator[Row]:
-    """The lines of standard input, blank ones left out."""
-    yield from _read_lines(sys.stdin)
+    """The lines of standard input, blank ones left out; UTF-8 whatever the terminal's language."""
+    for number, line in enumerate(sys.stdin.buffer):
+        text = line.removeprefix(codecs.BOM_UTF8) if number == 0 else line
+        if not text.strip():
+            continue
+        try:
+            yield {LINE_COLUMN: text.decode().rstrip("\r\n")}
+        except UnicodeDecodeError:
+            shown = text.decode(errors="replace").rstrip("\r\n")
+            yield BrokenRow({LINE_COLUMN: shown}, f"Line {number + 1} is not UTF-8.")

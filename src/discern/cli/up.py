@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,8 +61,14 @@ def up(host: str, port: int, home: Path | None, demo: bool) -> None:
     _check_extras()
     port = port or _free_port()
     _check_port(host, port)
-    environment = _environment(host, port, (home or default_home()).absolute(), demo)
+    home = (home or default_home()).absolute()
+    _check_home(home)
+    environment = _environment(host, port, home, demo)
     _prepare("Checking settings", ["check"], environment)
+    if "DISCERN_MODEL_SERVER_PORT" in environment:
+        # Else its wrong settings would be found by a program that is started again for ever.
+        command = ["model-server", "--check"]
+        _prepare("Checking the model server's", command, environment, module="discern.cli")
     imported = _imported_before(Path(environment["DISCERN_HOME"]))
     _prepare("Migrating the database", ["migrate", "--no-input"], environment)
     if imported:
@@ -110,9 +117,22 @@ def _check_port(host: str, port: int) -> None:
             return
     except OSError as error:
         raise ConfigurationInvalid(
-            f"Cannot listen on {host}:{port} ({error.strerror}). "
+            f"Cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}). "
             "Choose another with --port, or stop what uses it.",
             field="port",
+        ) from error
+
+
+def _check_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"Cannot write to {home} ({error.strerror}). "
+            "Choose another folder with --home or DISCERN_HOME.",
+            field="home",
         ) from error
 
 
@@ -141,12 +161,18 @@ def _environment(host: str, port: int, home: Path, demo: bool) -> dict[str, str]
     return own
 
 
-def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> str:
+def _prepare(
+    what: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    *,
+    module: str = "discern.web",
+) -> str:
     # In a process of its own: the supervisor stays a few megabytes small.
     click.echo(f"{what} ... ", nl=False)
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "discern.web", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -155,7 +181,9 @@ def _prepare(what: str, arguments: list[str], environment: dict[str, str]) -> st
     )
     if done.returncode:
         click.echo("failed")
-        raise ConfigurationInvalid((done.stderr or done.stdout).strip())
+        said = (done.stderr or done.stdout).strip()
+        said = said.removeprefix("discern: ").removesuffix(f" [{ConfigurationInvalid.code}]")
+        raise ConfigurationInvalid(said)
     click.echo(f"{time.monotonic() - started:.1f} s")
     return done.stdout.strip()
 

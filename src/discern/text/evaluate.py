@@ -43,11 +43,7 @@ def evaluate(results: Sequence[Sentiment], truth: Sequence[str]) -> SentimentQua
     if len(results) != len(truth):
         raise InvalidInput(f"{len(results)} results cannot be judged by {len(truth)} labels.")
     known = tuple(results[0].scores)
-    for index, label in enumerate(truth):
-        if label not in known:
-            raise InvalidInput(
-                f"Row {index + 1}: '{label}' is not one of {', '.join(known)}.", field="label"
-            )
+    truth = known_labels(truth, known)
     labels = tuple(label for label in known if label in set(truth))
     scores = np.array([[result.scores[label] for label in labels] for result in results])
     scores /= scores.sum(axis=1, keepdims=True)
@@ -64,6 +60,25 @@ def evaluate(results: Sequence[Sentiment], truth: Sequence[str]) -> SentimentQua
         recall=dict(zip(labels, recall.tolist(), strict=True)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
+
+
+def known_labels(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The labels as the model writes them, whichever case and spaces they were ``given`` in.
+
+    Raises:
+        InvalidInput: one is not among the ``known``; the message names its row, from 1 on.
+    """
+    folded = {label.casefold(): label for label in known} | {label: label for label in known}
+    found = []
+    for number, label in enumerate(given, 1):
+        bare = label.strip()
+        match = folded.get(bare) or folded.get(bare.casefold())
+        if match is None:
+            raise InvalidInput(
+                f"Row {number}: '{label}' is not one of {', '.join(known)}.", field="label"
+            )
+        found.append(match)
+    return found
 
 
 def expected_calibration_error(

@@ -29,6 +29,10 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception hook. None lets an unknown error reach Django, which logs its traceback
     and asks :func:`server_error` for the answer."""
     request_id = getattr(context["request"], "request_id", None)
+    if isinstance(exception, exceptions.UnsupportedMediaType):
+        read = " or ".join(parser.media_type for parser in context["view"].parser_classes)
+        said = f"Send the body as {read}, and say so in Content-Type."
+        exception.detail = exceptions.ErrorDetail(said, exception.default_code)
     body, headers = _describe(exception, request_id)
     if body is None:
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,8 @@ CHUNK_ROWS: Final = 128
 MAX_COLUMNS: Final = 500
 DELIMITERS: Final = ",;\t|"
 FORMATS: Final = ("csv", "jsonl")
+
+_QUOTED: Final = re.compile(r'"[^"]*"')
 
 # A field longer than any text allowed must be that row's error, not the end of the file.
 csv.field_size_limit(2**30)
@@ -109,8 +112,21 @@ def read_rows(text: str, layout: Layout) -> Iterator[Row]:
     if layout.has_header:
         next(rows, None)
     at = layout.columns.index(layout.column)
+    width = len(layout.columns)
     for cells in rows:
-        if len(cells) > at:
+        while len(cells) > width and not cells[-1]:
+            cells.pop()
+        if len(cells) > width == 1:
+            # Nobody who wrote one column meant its commas to part it.
+            text = layout.delimiter.join(cells)
+            yield Row([text], text)
+        elif len(cells) > width:
+            problem = (
+                f"The row has {len(cells)} cells for {width} columns; a text that holds "
+                f"{layout.delimiter!r} needs quotes around it."
+            )
+            yield Row(cells, cells[at], problem)
+        elif len(cells) > at:
             yield Row(cells, cells[at])
         else:
             yield Row(cells, None, f"The row has only {len(cells)} of the columns.")
@@ -147,8 +163,8 @@ def _csv_rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 
 def _guess_delimiter(text: str) -> str:
-    line = text.lstrip().split("\n", 1)[0]
-    return max(DELIMITERS, key=line.count)
+    line = text.lstrip("\r\n ").split("\n", 1)[0]
+    return max(DELIMITERS, key=_QUOTED.sub("", line).count)
 
 
 def _jsonl_row(line: str, layout: Layout) -> Row:
@@ -168,15 +184,18 @@ def _jsonl_row(line: str, layout: Layout) -> Row:
 
 
 def _jsonl_columns(text: str) -> list[str]:
+    found: dict[str, None] = {}
     for line in text.split("\n"):
-        if not line.strip():
-            continue
         try:
-            first = orjson.loads(line)
+            value = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        return list(first) if isinstance(first, dict) else ["text"]
-    raise InvalidInput("No line of the file is JSON.", field="file")
+        found |= dict.fromkeys(value if isinstance(value, dict) else ["text"])
+        if len(found) > MAX_COLUMNS:
+            break
+    if not found:
+        raise InvalidInput("No line of the file is JSON.", field="file")
+    return list(found)
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,14 @@ describe('the columns of a table’s head', () => {
     expect(readHead('id;note\n1;fine, really\n', 'header', true)?.likely).toBe('note');
     expect(readHead('id\ttext\n1\tfine\n', 'header', true)?.likely).toBe('text');
   });
+  it('are parted by what stands between the names, not by what is in one', () => {
+    const head = readHead('"a,b,c";text\n1;fine\n', 'header', true);
+    expect(head?.columns.map((column) => column.name)).toEqual(['a,b,c', 'text']);
+  });
+  it('keep the commas of a file that has one column', () => {
+    const head = readHead('text\nGood, but it broke\n', 'header', true);
+    expect(head?.columns).toEqual([{ name: 'text', examples: ['Good, but it broke'] }]);
+  });
   it('are named as the server names them: by place without a header, numbered when repeated', () => {
     const bare = readHead('1,fine\n2,bad\n', 'no-header', true);
     expect(bare?.columns.map((column) => column.name)).toEqual(['1', '2']);

@@ -58,13 +58,16 @@ function looksLikeTable(text: string): boolean {
 }
 
 function csvCells(text: string): string[][] {
-  const firstLine = text.trimStart().split('\n', 1)[0] ?? '';
-  const occurrences = (mark: string) => firstLine.split(mark).length;
-  // The server's own rule: the mark that is most frequent in the first line.
+  const firstLine = text.replace(/^[\r\n ]+/, '').split('\n', 1)[0] ?? '';
+  const unquoted = firstLine.replace(/"[^"]*"/g, '');
+  const occurrences = (mark: string) => unquoted.split(mark).length;
+  // The server's own rule: the mark that is most frequent in the first line, names in quotes aside.
   const delimiter = DELIMITERS.reduce((best, next) =>
     occurrences(next) > occurrences(best) ? next : best,
   );
-  return parse<string[]>(text, { delimiter, preview: ROWS + 1, skipEmptyLines: true }).data;
+  const cells = parse<string[]>(text, { delimiter, preview: ROWS + 1, skipEmptyLines: true }).data;
+  // The server's rule, too: in a file of one column a comma parts nothing.
+  return cells[0]?.length === 1 ? cells.map((row) => [row.join(delimiter)]) : cells;
 }
 
 function csvColumns(text: string, layout: 'header' | 'no-header'): Column[] {
