@@ -63,6 +63,7 @@ class Residents:
         self._lock = threading.Lock()
         self._residents: dict[Key, _Resident] = {}
         self._active: dict[str, Key] = {}
+        self._wanted: set[tuple[str, str | None]] = set()
         self._failures: dict[Key, str] = {}
         self._loading: set[Key] = set()
         self._flights: SingleFlight[Key, Loaded] = SingleFlight()
@@ -78,12 +79,7 @@ class Residents:
         resident = self.peek(task, name, version)
         if resident is not None:
             return resident
-        bundle = self._find(task, name, version)
-        loaded = self._load(bundle)
-        if name is None:
-            with self._lock:
-                self._active[task] = key_of(bundle)
-        return loaded
+        return self.refresh(task) if name is None else self._load(self._find(task, name, version))
 
     def peek(self, task: str, name: str | None = None, version: str | None = None) -> Loaded | None:
         """The same if it is loaded already, else None; never touches the disk."""
@@ -142,19 +138,38 @@ class Residents:
 
     def refresh(self, task: str) -> Loaded:
         """Loads what the store now says answers ``task`` and lets it take over; the former one
-        finishes what it has. If loading fails, the former one goes on."""
-        bundle = self._store.active(task)
-        loaded = self._load(bundle)
-        with self._lock:
-            former = self._active.get(task)
-            self._active[task] = key_of(bundle)
-        if former is not None and former != key_of(bundle):
-            self.unload(*former)
+        finishes what it has, and stays where :meth:`load` was asked for it. If loading fails, the
+        former one goes on."""
+        while True:
+            bundle = self._store.active(task)
+            key = key_of(bundle)
+            was_here = key in self._residents
+            loaded = self._load(bundle)
+            with self._lock:
+                # Another may have been activated, and taken over, while this one was loading.
+                if key in self._residents and key_of(self._store.active(task)) == key:
+                    former = self._active.get(task)
+                    self._active[task] = key
+                    break
+            if not was_here:
+                self._let_go(key)
+        if former is not None and former != key and not self._is_wanted(former, beside=key):
+            self._let_go(former)
         return loaded
 
+    def _is_wanted(self, key: Key, *, beside: Key) -> bool:
+        by_name = (key[0], None) in self._wanted and key[0] != beside[0]
+        return by_name or key in self._wanted
+
+    def _let_go(self, key: Key) -> None:
+        with self._lock:
+            unused = None if key in self._active.values() else self._residents.pop(key, None)
+        if unused is not None:
+            unused.loaded.close(drain=True)
+
     def load(self, name: str, version: str | None = None) -> Loaded:
-        """Loads a model by name whatever its task. It takes over from another version of it; if
-        it cannot be loaded, that one goes on.
+        """Loads a model by name whatever its task, to stay until it is unloaded. It takes over from
+        another version of it; if it cannot be loaded, that one goes on.
 
         Raises: as :meth:`get`.
         """
@@ -164,6 +179,7 @@ class Residents:
             raise ModelNotFound(f"'{name}' is of the task '{task}'.", field="model")
         loaded = self._load(bundle)
         with self._lock:
+            self._wanted.add((name, version))
             others = [key for key in self._residents if key[0] == name and key != key_of(bundle)]
             if self._active.get(task, ("", ""))[0] in ("", name):
                 self._active[task] = key_of(bundle)
@@ -180,6 +196,7 @@ class Residents:
         with self._lock:
             keys = [key for key in self._residents if key[0] == name and version in (None, key[1])]
             gone = [self._residents.pop(key) for key in keys]
+            self._wanted -= {(name, version), *keys}
             self._active = {t: key for t, key in self._active.items() if key not in keys}
         if not gone:
             raise ModelNotFound(f"The model '{name}' is not loaded.", field="model")
