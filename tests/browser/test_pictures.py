@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, Watch
 from tests.browser.test_looks import settled, violations
 from tests.stack import Stack
 
@@ -71,6 +71,32 @@ def test_a_picture_is_read_to_the_end_over_a_reload_and_deleted(page: Page) -> N
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page).to_have_url(re.compile("/pictures$"))
     expect(page.get_by_role("link", name="sign.png")).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.wait_for_timeout(500)  # the dialog is gone by then, and gives no focus back
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_the_focus_stays_on_the_page_when_files_that_were_not_taken_are_put_away(
+    page: Page, watch: Watch
+) -> None:
+    page.goto("/pictures")
+    choose(page, ("one.png", b"no picture"), ("two.png", b"nor is this"))
+    again = page.get_by_role("button", name="Send again")
+    expect(again).to_have_count(2)
+    section = page.get_by_role("region", name="Not sent")
+    again.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("main:focus-within")).to_have_count(1)
+    expect(again).to_have_count(2)
+    page.get_by_role("button", name="Forget one.png").focus()
+    page.keyboard.press("Enter")
+    expect(section).to_be_focused()
+    assert violations(page) == []
+    page.get_by_role("button", name="Forget two.png").focus()
+    page.keyboard.press("Enter")
+    expect(section).to_have_count(0)
+    expect(page.get_by_role("main")).to_be_focused()
+    watch.complaints.clear()  # the browser calls a refusal an error
 
 
 def test_progress_comes_as_events_and_by_asking_where_they_do_not_get_through(page: Page) -> None:

@@ -217,5 +217,8 @@ def test_a_picture_given_up_says_why_and_once_that_it_is_kept_and_is_tried_again
     page.get_by_role("button", name="Try again", exact=True).focus()
     page.keyboard.press("Enter")
     expect(alert).to_have_count(0)
+    expect(page.get_by_text(re.compile("It (is being|was) tried again"))).to_be_focused()
     text = page.get_by_role("region", name="Text")
     expect(text.get_by_role("listitem").filter(has_text="Given up")).to_be_visible(timeout=READ_MS)
+    expect(page.get_by_text("It was tried again.")).to_be_focused()
+    assert violations(page) == []

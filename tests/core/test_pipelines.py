@@ -106,7 +106,7 @@ def test_a_model_that_is_not_there_is_refused_before_the_first_call(
         ("sentiment-analysis", None),
         ("sentiment-analysis", "sentiment-en"),
         ("object-detection", None),
-        ("object-detection", "nanodet-plus"),
+        ("object-detection", "nanodet-m"),
     ],
 )
 def test_a_model_that_can_be_had_is_not_loaded_before_the_first_call(

@@ -275,7 +275,7 @@ def test_two_pulls_at_once_fetch_once(server: Server, folder: Path, store: Store
 
 def test_the_shipped_entries_pin_their_address_size_digest_and_license() -> None:
     found = {item.name: item for item in room.entries()}
-    assert {"yolox-s", "nanodet-plus"} <= set(found)
+    assert {"yolox-s", "nanodet-m"} <= set(found)
     for item in found.values():
         assert item.manifest.license == "Apache-2.0"
         for file in item.manifest.files:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discern.catalog.pull import entry
 from discern.errors import BundleInvalid, InvalidInput, TooLarge
 from discern.inference.contract import TensorInfo
 from discern.vision.contract import OpenedImage
@@ -71,10 +72,13 @@ def yolox_answer(box: tuple[float, float, float, float], label: int) -> list[np.
 
 
 def distribution_answer(
-    box: tuple[float, float, float, float], label: int, origin: float
+    box: tuple[float, float, float, float],
+    label: int,
+    origin: float,
+    levels: Sequence[int] = (8, 16, 32, 64),
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     scores, sides = [], []
-    for stride in (8, 16, 32, 64):
+    for stride in levels:
         cells = -(-SIZE[0] // stride)
         scores.append(np.zeros((cells * cells, 80), dtype=np.float32))
         sides.append(np.zeros((cells * cells, 32), dtype=np.float32))
@@ -109,7 +113,10 @@ def answers(family: str, box: tuple[float, float, float, float], label: int) -> 
         return yolox_answer(box, label)
     if family == "fastestdet":
         return fastestdet_answer(box, label)
-    scores, sides = distribution_answer(box, label, 0.5 if family == "picodet" else 0.0)
+    if family == "nanodet-m":
+        scores, sides = distribution_answer(box, label, 0.5, (8, 16, 32))
+    else:
+        scores, sides = distribution_answer(box, label, 0.5 if family == "picodet" else 0.0)
     if family == "picodet":
         return scores + sides
     return [part for pair in zip(scores, sides, strict=True) for part in pair]
@@ -162,7 +169,7 @@ def test_joined_nanodet_outputs_are_recognized_and_read() -> None:
 
 
 def test_outputs_of_no_family_are_refused_by_name() -> None:
-    with pytest.raises(BundleInvalid, match="yolox, picodet, nanodet, fastestdet"):
+    with pytest.raises(BundleInvalid, match="yolox, picodet, nanodet, nanodet-m, fastestdet"):
         recognize([(1, 1000)], SIZE)
     with pytest.raises(BundleInvalid):
         family_named("yolo99")
@@ -183,6 +190,54 @@ def test_letterboxed_pictures_keep_their_proportions() -> None:
     assert (placement.scale_x, placement.scale_y) == (2.0, 2.0)
     assert (tensor[:, 208:] == 114).all()
     assert (tensor[:, :208] == 90).all()
+
+
+@pytest.mark.parametrize("width", [832, 416])
+def test_a_box_of_a_picture_in_the_middle_of_the_input_comes_back_in_its_own_pixels(
+    width: int,
+) -> None:
+    height = 1248 - width
+    how = FAMILIES["nanodet-m"].preparation
+    tensor, placement = prepare(picture(width, height), SIZE, how)
+    black = [-mean / std for mean, std in zip(how.mean, how.std, strict=True)]
+    assert tensor[:, 0, 0] == pytest.approx(black)
+    assert tensor[:, -1, -1] == pytest.approx(black)
+    assert tensor[:, 208, 208] == pytest.approx(
+        [(90 - mean) / std for mean, std in zip(how.mean, how.std, strict=True)], abs=1e-5
+    )
+    assert (placement.left, placement.top) == ((0, 104) if width > height else (104, 0))
+    session = KnownAnswers(answers("nanodet-m", (110, 120, 170, 240), 3))
+    detector = Detector(session, FAMILIES["nanodet-m"], LABELS, name="known", version="1")
+    [found] = detector.detect([picture(width, height)])[0].objects
+    left, top = placement.left, placement.top
+    expected = [2 * (110 - left), 2 * (120 - top), 2 * (170 - left), 2 * (240 - top)]
+    assert list(found.box.to_dict().values()) == pytest.approx(expected, abs=0.1)
+
+
+def test_each_family_takes_its_colors_as_its_weights_were_trained() -> None:
+    # The demonstrations of opencv_zoo use RGB throughout; see the docstring of families.py.
+    colors = {name: family.preparation.color for name, family in FAMILIES.items()}
+    expected = dict.fromkeys(("yolox", "nanodet", "nanodet-m", "fastestdet"), "bgr")
+    assert colors == expected | {"picodet": "rgb"}
+    pixels = np.zeros((416, 416, 3), dtype=np.uint8)
+    pixels[:, :, 0] = 200
+    red = OpenedImage(pixels, 416, 416, "PNG", 1)
+    tensor, _ = prepare(red, SIZE, FAMILIES["yolox"].preparation)
+    assert [plane.mean() for plane in tensor] == [0, 0, 200]
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("yolox-s", [(1, 8400, 85)]),
+        ("nanodet-m", [(1, n * n, k) for n in (52, 26, 13) for k in (80, 32)]),
+    ],
+)
+def test_the_catalog_s_detectors_are_of_the_family_that_their_files_outputs_tell(
+    name: str, outputs: list[tuple[int, ...]]
+) -> None:
+    table = entry(name).manifest.preprocessing
+    assert recognize(outputs, tuple(table["size"])).name == table["family"]
 
 
 def test_boxes_are_cut_at_the_edge_of_the_picture() -> None:

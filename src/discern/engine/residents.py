@@ -63,6 +63,7 @@ class Residents:
         self._lock = threading.Lock()
         self._residents: dict[Key, _Resident] = {}
         self._active: dict[str, Key] = {}
+        self._wanted: set[tuple[str, str | None]] = set()
         self._failures: dict[Key, str] = {}
         self._loading: set[Key] = set()
         self._flights: SingleFlight[Key, Loaded] = SingleFlight()
@@ -78,12 +79,7 @@ class Residents:
         resident = self.peek(task, name, version)
         if resident is not None:
             return resident
-        bundle = self._find(task, name, version)
-        loaded = self._load(bundle)
-        if name is None:
-            with self._lock:
-                self._active[task] = key_of(bundle)
-        return loaded
+        return self.refresh(task) if name is None else self._load(self._find(task, name, version))
 
     def peek(self, task: str, name: str | None = None, version: str | None = None) -> Loaded | None:
         """The same if it is loaded already, else None; never touches the disk."""
@@ -142,20 +138,21 @@ class Residents:
 
     def refresh(self, task: str) -> Loaded:
         """Loads what the store now says answers ``task`` and lets it take over; the former one
-        finishes what it has. If loading fails, the former one goes on."""
-        bundle = self._store.active(task)
-        loaded = self._load(bundle)
-        key = key_of(bundle)
-        with self._lock:
-            former = self._active.get(task)
-            self._active[task] = key
-            gone = self._take_out(lambda known: known == former != key)
-        _let_go(gone)
-        return loaded
+        finishes what it has, and stays where :meth:`load` was asked for it. If loading fails, the
+        former one goes on."""
+        while True:
+            bundle = self._store.active(task)
+            key = key_of(bundle)
+            was_here = key in self._residents
+            loaded = self._load(bundle)
+            current, gone = self._take_over(task, key, was_here)
+            _let_go(gone)
+            if current:
+                return loaded
 
     def load(self, name: str, version: str | None = None) -> Loaded:
-        """Loads a model by name whatever its task. It takes over from another version of it; if
-        it cannot be loaded, that one goes on.
+        """Loads a model by name whatever its task, to stay until it is unloaded. It takes over from
+        another version of it; if it cannot be loaded, that one goes on.
 
         Raises: as :meth:`get`.
         """
@@ -171,6 +168,7 @@ class Residents:
                 if self._active.get(task, ("", ""))[0] in ("", name):
                     self._active[task] = key
                 gone = self._take_out(lambda known: known[0] == name and known != key)
+                self._wanted.add((name, version))
         _let_go(gone)
         return loaded
 
@@ -182,6 +180,7 @@ class Residents:
         """
         with self._lock:
             gone = self._take_out(lambda key: key[0] == name and version in (None, key[1]))
+            self._wanted.discard((name, version))
         if not gone:
             raise ModelNotFound(f"The model '{name}' is not loaded.", field="model")
         _let_go(gone)
@@ -225,8 +224,26 @@ class Residents:
         for resident in residents:
             resident.loaded.close()
 
+    def _take_over(self, task: str, key: Key, was_here: bool) -> tuple[bool, list[_Resident]]:
+        """Whether the store still says so, and who leaves for it."""
+        with self._lock:
+            # Another may have been activated, and taken over, while this one was loading.
+            if key in self._residents and key_of(self._store.active(task)) == key:
+                former = self._active.get(task)
+                self._active[task] = key
+                return True, self._take_out(
+                    lambda known: known == former != key and not self._is_wanted(known, key)
+                )
+            in_use = was_here or key in self._active.values() or key in self._wanted
+            return False, self._take_out(lambda known: known == key and not in_use)
+
+    def _is_wanted(self, key: Key, beside: Key) -> bool:
+        by_name = (key[0], None) in self._wanted and key[0] != beside[0]
+        return by_name or key in self._wanted
+
     def _take_out(self, leaves: Callable[[Key], bool]) -> list[_Resident]:
         keys = [key for key in self._residents if leaves(key)]
+        self._wanted -= set(keys)
         self._active = {task: key for task, key in self._active.items() if key not in keys}
         return [self._residents.pop(key) for key in keys]
 

@@ -140,13 +140,13 @@ class Detector:
 def _placed(corners: Sequence[float], placement: Placement) -> Box:
     # Number by number: of a few boxes, arrays would cost more than what they hold.
     xmin, ymin, xmax, ymax = corners
-    across, down = placement.scale_x, placement.scale_y
+    across, down, left, top = placement.scale_x, placement.scale_y, placement.left, placement.top
     width, height = float(placement.width), float(placement.height)
     return Box(
-        min(max(xmin * across, 0.0), width),
-        min(max(ymin * down, 0.0), height),
-        min(max(xmax * across, 0.0), width),
-        min(max(ymax * down, 0.0), height),
+        min(max((xmin - left) * across, 0.0), width),
+        min(max((ymin - top) * down, 0.0), height),
+        min(max((xmax - left) * across, 0.0), width),
+        min(max((ymax - top) * down, 0.0), height),
     )
 
 

@@ -53,6 +53,13 @@ def decode_nanodet(outputs: Sequence[Array], size: tuple[int, int], threshold: f
     return _decode_distributions(outputs, size, threshold, 0.0)
 
 
+def decode_nanodet_m(
+    outputs: Sequence[Array], size: tuple[int, int], threshold: float
+) -> Candidates:
+    """NanoDet-m, the generation before Plus: as PicoDet without its coarsest level."""
+    return _decode_distributions(outputs, size, threshold, 0.5, (8, 16, 32))
+
+
 def decode_fastestdet(
     outputs: Sequence[Array], size: tuple[int, int], threshold: float
 ) -> Candidates:
@@ -90,10 +97,14 @@ def _cells(grid: tuple[int, int], size: tuple[int, int]) -> tuple[Array, Array, 
 
 
 def _decode_distributions(
-    outputs: Sequence[Array], size: tuple[int, int], threshold: float, origin: float
+    outputs: Sequence[Array],
+    size: tuple[int, int],
+    threshold: float,
+    origin: float,
+    levels: tuple[int, ...] = (8, 16, 32, 64),
 ) -> Candidates:
     scores, sides = _split_levels(outputs)
-    centers, strides = _grid(size, (8, 16, 32, 64), origin)
+    centers, strides = _grid(size, levels, origin)
     _expect(scores.shape[0] == len(strides), "PicoDet or NanoDet", scores.shape)
     kept = np.flatnonzero(scores.max(axis=1) >= threshold)
     scores, centers, strides = scores[kept], centers[kept], strides[kept]

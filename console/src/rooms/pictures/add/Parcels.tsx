@@ -1,6 +1,8 @@
 import { ActionIcon, Button, Group, Paper, Progress, Stack, Text, Title } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
+import { useEffect, useRef } from 'react';
 
+import { focusIfLost } from '../../../app/focus';
 import { bytes, plural } from '../../../format/numbers';
 import { explain } from '../../../server/problem';
 import { outbox, type Parcel, useParcels } from '../outbox';
@@ -13,10 +15,26 @@ interface Props {
 /** Files that are being sent, and those that were not taken with the reason. */
 export function Parcels({ onAccepted }: Props) {
   const parcels = useParcels();
-  if (parcels.length === 0) return null;
+  const section = useRef<HTMLElement>(null);
+  const acted = useRef(false);
   const sending = parcels.filter(({ failure }) => failure === null).length;
+  useEffect(() => {
+    // The button pressed goes with its file, and the last file takes the section with it.
+    if (acted.current) focusIfLost(section.current ?? document.getElementById('main'));
+  }, [parcels.length, sending]);
+  if (parcels.length === 0) return null;
+  const act = () => {
+    acted.current = true;
+  };
   return (
-    <Paper p="lg" component="section" aria-labelledby="being-sent">
+    <Paper
+      ref={section}
+      tabIndex={-1}
+      p="lg"
+      component="section"
+      aria-labelledby="being-sent"
+      onClickCapture={act}
+    >
       <Stack gap="md">
         <Title order={2} size="h3" id="being-sent">
           {sending > 0 ? `Sending ${plural(sending, 'picture')}; keep this page open` : 'Not sent'}

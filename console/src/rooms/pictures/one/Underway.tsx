@@ -1,14 +1,33 @@
 import { Alert, Button, Progress, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
+import { useEffect, useRef } from 'react';
 
 import { FailureNotice } from '../../../app/FailureNotice';
+import { focusIfLost } from '../../../app/focus';
 import { doing, shareDone, stateWord } from '../steps';
 import { isRunning, type Upload, useRetryUpload } from '../uploads';
 
 /** How far a picture is, or why it got no further. */
 export function Underway({ upload }: { readonly upload: Upload }) {
-  if (upload.state === 'done') return null;
-  return isRunning(upload) ? <Running upload={upload} /> : <Stopped upload={upload} />;
+  const retry = useRetryUpload();
+  const tried = useRef<HTMLParagraphElement>(null);
+  const running = isRunning(upload);
+  const stopped = !running && upload.state !== 'done';
+  useEffect(() => {
+    // The button goes as soon as the picture waits for its next try.
+    if (!stopped) focusIfLost(tried.current);
+  }, [stopped, retry.isSuccess]);
+  return (
+    <Stack gap="xs">
+      {running && <Running upload={upload} />}
+      {stopped && <Stopped upload={upload} retry={retry} />}
+      {retry.isSuccess && (
+        <Text ref={tried} size="sm" c="dimmed" tabIndex={-1}>
+          {running ? 'It is being tried again.' : 'It was tried again.'}
+        </Text>
+      )}
+    </Stack>
+  );
 }
 
 function Running({ upload }: { readonly upload: Upload }) {
@@ -28,8 +47,12 @@ function Running({ upload }: { readonly upload: Upload }) {
   );
 }
 
-function Stopped({ upload }: { readonly upload: Upload }) {
-  const retry = useRetryUpload();
+interface StoppedProps {
+  readonly upload: Upload;
+  readonly retry: ReturnType<typeof useRetryUpload>;
+}
+
+function Stopped({ upload, retry }: StoppedProps) {
   return (
     <Stack gap="sm">
       <Alert
