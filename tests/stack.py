@@ -22,13 +22,16 @@ STOP_TIMEOUT_S = 40.0
 
 class Stack:
     """Web, worker and model server on loopback, on a database of their own (see
-    :mod:`tests.databases`), with the demo account.
+    :mod:`tests.databases`), with the demo's account and library, or with neither.
 
     ``log`` holds every line written so far. Use it as a context manager.
     """
 
-    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, *, settings: Mapping[str, str] | None = None, demo: bool = True
+    ) -> None:
         self.home = home
+        self._arguments = ["--demo"] if demo else []
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.log: list[str] = []
@@ -39,7 +42,7 @@ class Stack:
     def __enter__(self) -> Stack:
         self._database.create()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "discern.cli", "up", "--demo", "--port", str(self.port)],
+            [sys.executable, "-m", "discern.cli", "up", *self._arguments, "--port", str(self.port)],
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
