@@ -110,15 +110,18 @@ test-training: $(STAMPS)/train ## tests/training with PyTorch, in an environment
 	@.venv-train/bin/python -m pytest -q tests/training
 
 .PHONY: test-services
-test-services: $(STAMPS)/dev ## Brokers for real, and the web tests on PostgreSQL
+test-services: $(STAMPS)/dev ## Brokers for real, and all that has a site on PostgreSQL
 	$(say) "Tests with real brokers and databases"
 	@$(BIN)/python -m pytest -q -m services
 	@$(MAKE) --no-print-directory test-postgresql
 
+# Every test that has a site, in this process or in others.
+SITE_TESTS := tests/web tests/browser tests/doors/test_up.py tests/doors/test_every_door.py
+
 .PHONY: test-postgresql
-test-postgresql: $(STAMPS)/dev ## The web tests on a PostgreSQL of their own
-	$(say) "tests/web on PostgreSQL"
-	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q tests/web -m "not services"
+test-postgresql: $(STAMPS)/dev $(CONSOLE_DIST) ## All tests with a site, on a PostgreSQL of their own
+	$(say) "All that has a site, on PostgreSQL"
+	@$(BIN)/python -m tests.services $(BIN)/python -m pytest -q $(SITE_TESTS) -m "not services"
 
 .PHONY: bench
 bench: $(STAMPS)/bench ## Benchmarks against the alternatives; results in benchmarks/results

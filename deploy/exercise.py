@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 SITE = os.environ.get("DISCERN_SITE", "http://127.0.0.1:8000")
+PATIENCE_S = float(os.environ.get("DISCERN_PATIENCE_S", "60"))
 PROMETHEUS = os.environ.get("DISCERN_PROMETHEUS", "http://127.0.0.1:9090")
 
 
@@ -60,42 +61,65 @@ def ready() -> bool:
         return bool(answer.status == 200)
 
 
-def picture() -> bytes:
-    """A black PNG with a light square."""
+def picture(*, depth: int = 8) -> bytes:
+    """A black PNG with a light square, of ``depth`` bits: 3, which PNG does not know, makes one
+    that is taken in and cannot be decoded."""
     rows = b"".join(
         b"\0" + bytes(230 if x >= 64 and 32 <= y < 96 else 0 for x in range(128))
         for y in range(128)
     )
     parts = [b"\x89PNG\r\n\x1a\n"]
-    header = (128).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    header = (128).to_bytes(4, "big") * 2 + bytes([depth, 0, 0, 0, 0])
     for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
         parts += [len(body).to_bytes(4, "big"), kind, body]
         parts.append(zlib.crc32(kind + body).to_bytes(4, "big"))
     return b"".join(parts)
 
 
-def upload(content: bytes) -> str:
+def send(path: str, field: str, filename: str, content: bytes) -> Any:
     boundary = uuid.uuid4().hex
     head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n'
-        "Content-Type: image/png\r\n\r\n"
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{filename}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
     )
     body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
-    answer = call("/api/v1/uploads", body, f"multipart/form-data; boundary={boundary}")
-    rows = answer.get("uploads") or answer.get("results") or answer
-    return str(rows[0]["id"])
+    return call(path, body, f"multipart/form-data; boundary={boundary}")
 
 
-def finished(upload_id: str) -> Any:
-    row = call(f"/api/v1/uploads/{upload_id}")
-    if row["state"] in ("failed", "dead"):
-        sys.exit(f"the upload failed: {row}")
-    return row if row["state"] == "done" else None
+def upload(content: bytes) -> str:
+    """The path of the picture that was taken in."""
+    answer = send("/api/v1/uploads", "files", "a.png", content)
+    return str(answer["uploads"][0]["links"]["self"])
+
+
+def ended(path: str, state: str = "done") -> Any:
+    """The job when it has come to ``state``; None before that."""
+    row = call(path)
+    if row["state"] in {"done", "failed", "dead"} - {state}:
+        sys.exit(f"{path} should be {state}: {row}")
+    return row if row["state"] == state else None
+
+
+def is_refused(path: str, data: bytes) -> bool:
+    try:
+        call(path, data)
+    except urllib.error.HTTPError as error:
+        return 400 <= error.code < 500
+    return False
+
+
+def send_what_fails() -> None:
+    """A picture that cannot be decoded, and a text that is none."""
+    wrong = upload(picture(depth=3))
+    row = wait_for("a picture that cannot be decoded fails", partial(ended, wrong, "failed"))
+    print(f"upload: {json.dumps(row)[:300]}")
+    if not is_refused("/api/v1/analyze", b'{"text": 1}'):
+        sys.exit("a text that is a number was analyzed")
 
 
 def look_at(content: bytes, word: str = "") -> None:
     """A worker finds what is bright in it, and reads the word; nothing is left out."""
-    row = wait_for("an upload is done", partial(finished, upload(content)))
+    row = wait_for("an upload is done", partial(ended, upload(content)))
     print(f"upload: {json.dumps(row)[:300]}")
     if row["notes"]:
         sys.exit(f"steps were left out: {row['notes']}")
@@ -143,13 +167,6 @@ def fill_library() -> None:
         call(f"/api/v1/{field}", json.dumps({field: rows}).encode())
 
 
-def fitted(fit_id: str) -> Any:
-    row = call(f"/api/v1/recommendations/fits/{fit_id}")
-    if row["state"] in ("failed", "dead"):
-        sys.exit(f"the fit failed: {row}")
-    return row if row["state"] == "done" else None
-
-
 def list_of_the_model(version: str) -> Any:
     shown = call("/api/v1/recommendations?person=Sea-reader-0&n=5")
     model = shown["model"]
@@ -159,8 +176,10 @@ def list_of_the_model(version: str) -> Any:
 def recommend() -> None:
     """A worker fits, the model server follows, and what was liked is not suggested again."""
     fill_library()
+    newest = call("/api/v1/recommendations?person=Hills-reader-0&n=3")
+    print(f"recommend: from {newest['source']}")
     fit = call("/api/v1/recommendations/fits", b'{"tune_seconds": 1}')
-    row = wait_for("a model is fitted", lambda: fitted(fit["id"]))
+    row = wait_for("a model is fitted", partial(ended, f"/api/v1/recommendations/fits/{fit['id']}"))
     shown = wait_for("the model server has it", lambda: list_of_the_model(row["version"]))
     print(f"recommend: {json.dumps(shown)[:300]}")
     first = shown["items"][0]["content_id"]
@@ -193,12 +212,34 @@ def answered(expression: str) -> bool:
     return any(value not in ("NaN", "+Inf") for value in values(expression))
 
 
-def asked(expression: str) -> bool:
-    """Whether Prometheus has an answer; a rate has one only while something goes on."""
+def make_traffic() -> None:
     call("/api/v1/analyze", b'{"text": "Good."}')
-    call("/api/v1/recommendations?person=Sea-reader-1&n=3")
+    is_refused("/api/v1/analyze", b'{"text": 1}')
+    for person in ("Sea-reader-1", "somebody-new"):
+        call(f"/api/v1/recommendations?person={person}&n=3")
+    like = {"user_id": "Sea-reader-1", "content_id": "Sea-3", "liked": 1}
+    call("/api/v1/interactions", json.dumps({"interactions": [like]}).encode())
     upload(picture())
-    return answered(expression)
+    upload(picture(depth=3))
+
+
+def ask_everything(asked: list[tuple[str, str]]) -> None:
+    """Goes on with everything until Prometheus has data for each question: a rate has some only
+    while something goes on."""
+    end = time.monotonic() + PATIENCE_S
+    while asked:
+        make_traffic()
+        time.sleep(0.5)
+        unanswered = []
+        for title, expression in asked:
+            if answered(expression):
+                print(f"dashboard: {title}: answered: {expression}")
+            else:
+                unanswered.append((title, expression))
+        asked = unanswered
+        if asked and time.monotonic() > end:
+            lines = [f"  {title}: {expression}" for title, expression in asked]
+            sys.exit("\n".join(["Prometheus has no data for", *lines]))
 
 
 def main() -> None:
@@ -215,10 +256,11 @@ def main() -> None:
     look_at(picture())
     for path in map(Path, sys.argv[2:]):
         look_at(path.read_bytes(), path.stem)
+    job = send("/api/v1/text-jobs", "file", "a.csv", b"text\ngood\nbad\n")
+    wait_for("a file of texts is done", partial(ended, job["links"]["self"]))
+    send_what_fails()
     recommend()
-    for title, expression in questions(Path(sys.argv[1])):
-        wait_for(f"Prometheus on '{title}': {expression}", partial(asked, expression))
-        print(f"dashboard: {title}: answered")
+    ask_everything(questions(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -306,12 +306,11 @@ class RabbitMQ(Service):
 
 
 class Prometheus(Service):
-    """Scrapes ``targets`` (job name -> host:port/path) every second."""
+    """Does as ``configuration`` says, which is YAML; it scrapes nothing where that is empty."""
 
-    def __init__(self, targets: dict[str, str], *, rules: Path | None = None) -> None:
+    def __init__(self, configuration: str = "") -> None:
         super().__init__()
-        self._targets = targets
-        self._rules = rules
+        self._configuration = configuration
 
     @staticmethod
     def missing() -> str | None:
@@ -322,15 +321,7 @@ class Prometheus(Service):
         return f"http://127.0.0.1:{self.port}"
 
     def prepare(self) -> None:
-        lines = ["global:", "  scrape_interval: 1s", "  evaluation_interval: 1s"]
-        if self._rules is not None:
-            lines += ["rule_files:", f"  - {self._rules}"]
-        lines.append("scrape_configs:")
-        for job, target in self._targets.items():
-            address, _, path = target.partition("/")
-            lines += [f"  - job_name: {job}", f"    metrics_path: /{path or 'metrics'}"]
-            lines += ["    static_configs:", f"      - targets: ['{address}']"]
-        (self.folder / "prometheus.yml").write_text("\n".join(lines) + "\n")
+        (self.folder / "prometheus.yml").write_text(self._configuration)
 
     def command(self) -> list[str]:
         return [

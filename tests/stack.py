@@ -14,27 +14,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from tests.databases import OwnDatabase
+
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 40.0
 
 
 class Stack:
-    """Web, worker and model server on loopback, on SQLite, with the demo account.
+    """Web, worker and model server on loopback, on a database of their own (see
+    :mod:`tests.databases`), with the demo's account and library, or with neither.
 
     ``log`` holds every line written so far. Use it as a context manager.
     """
 
-    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, *, settings: Mapping[str, str] | None = None, demo: bool = True
+    ) -> None:
         self.home = home
+        self._arguments = ["--demo"] if demo else []
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.log: list[str] = []
-        self.settings = dict(settings or {})
+        self._database = OwnDatabase(settings or {})
+        self.settings = self._database.settings
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Stack:
+        self._database.create()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "discern.cli", "up", "--demo", "--port", str(self.port)],
+            [sys.executable, "-m", "discern.cli", "up", *self._arguments, "--port", str(self.port)],
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,6 +67,8 @@ class Stack:
             process.kill()
             process.wait()
             raise AssertionError("\n".join(["The stack did not stop:", *self.log])) from None
+        finally:
+            self._database.drop()
         self._reader.join(STOP_TIMEOUT_S)
 
     @property

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import only_on_sqlite
 from tests.stack import Stack
 
 README = Path(__file__).parents[2] / "README.md"
@@ -53,6 +54,7 @@ def test_the_readme_shows_python_and_shell_with_their_answers() -> None:
     assert len(EXAMPLES) >= 3
 
 
+@only_on_sqlite
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.heading)
 def test_the_readme_s_example_answers_what_the_readme_shows(

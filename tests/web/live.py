@@ -1,4 +1,5 @@
-"""A running site: ``discern.web.serve`` on a loopback port, on SQLite, in its own folder."""
+"""A running site: ``discern.web.serve`` on a loopback port, in its own folder, on a database of its
+own (see :mod:`tests.databases`)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
+
+from tests.databases import OwnDatabase
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 180.0
@@ -33,7 +36,11 @@ def free_port() -> int:
 
 
 class LiveSite:
-    """Migrated, with the demo account and its key. Use it as a context manager."""
+    """Migrated, with the demo account and its key. Use it as a context manager.
+
+    ``settings`` are variables of its environment; one that names a database keeps it from having
+    one of its own.
+    """
 
     def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.home = home
@@ -49,20 +56,27 @@ class LiveSite:
             "PYTHONUNBUFFERED": "1",
         }
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("DISCERN_", "PROMETHEUS"))}
-        self.environment = {**kept, **own, **(settings or {})}
+        self._database = OwnDatabase(settings or {})
+        self.environment = {**kept, **own, **self._database.settings}
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> LiveSite:
-        printed = self._run("-c", _PREPARE).split()
-        self.sign_in = (printed[1], printed[3])
-        self.key = printed[4]
-        self.start("discern.web.serve")
-        self._wait_until_live()
+        try:
+            self._database.create()
+            printed = self._run("-c", _PREPARE).split()
+            self.sign_in = (printed[1], printed[3])
+            self.key = printed[4]
+            self.start("discern.web.serve")
+            self._wait_until_live()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._processes):
             self.end(process)
+        self._database.drop()
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -57,7 +57,7 @@ def test_the_dashboard_names_only_routes_and_jobs_that_there_are() -> None:
 def test_prometheus_understands_every_question_of_the_dashboard() -> None:
     if reason := Prometheus.missing():
         lacking(reason)
-    with Prometheus({}) as prometheus, httpx.Client(base_url=prometheus.url) as client:
+    with Prometheus() as prometheus, httpx.Client(base_url=prometheus.url) as client:
         for query in QUERIES:
             answer = client.get("/api/v1/query", params={"query": query}).json()
             assert answer["status"] == "success", (query, answer)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.db import connection
 
 from tests.web.live import LiveSite
 
@@ -35,6 +36,11 @@ def _until(condition: object, what: str) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < limit, what
         time.sleep(0.05)
+
+
+def test_the_live_site_s_database_is_of_the_kind_that_the_tests_run_on(site: LiveSite) -> None:
+    on_sqlite = (site.home / "discern.sqlite3").exists()
+    assert on_sqlite == (connection.vendor == "sqlite")
 
 
 def test_two_processes_serve_and_one_that_is_killed_is_replaced(own_site: LiveSite) -> None:

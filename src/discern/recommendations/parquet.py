@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, Final
 
 from discern.errors import InvalidInput, MissingExtra, TooLarge
+from discern.recommendations.pages import Pages, read_pages
 
 ROWS_AT_ONCE: Final = 500
 """How many rows are held at a time."""
@@ -23,14 +25,6 @@ MAX_GROUP_VALUES: Final = 2**24
 
 BYTES_A_VALUE: Final = 64
 """What Python needs for a value besides what it says."""
-
-DELTA: Final = "DELTA_BYTE_ARRAY"
-"""The encoding that names what a value has in common with the one before by its length alone."""
-
-DICTIONARY_PAGE: Final = 2
-
-NEXT_NUMBER: Final = b"\x15"
-"""Thrift's mark of a 32-bit number in the field after the one before."""
 
 
 def read_parquet(
@@ -109,22 +103,44 @@ def _check_groups(
     """Raises for a row group over its limits. Returns how long the longest value may be that the
     file holds once and many rows repeat: the others take at least their length in their group."""
     longest = 0
+    left = stream.seek(0, os.SEEK_END) - metadata.serialized_size
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         chunks = [group.column(place) for place in range(group.num_columns)]
         chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
-        size = sum(chunk.total_uncompressed_size for chunk in chunks)
-        if size > MAX_GROUP_BYTES:
-            raise _too_large(name, "a row group", size, "bytes", MAX_GROUP_BYTES)
-        values = max((chunk.num_values for chunk in chunks), default=0)
-        if values > MAX_GROUP_VALUES:
-            raise _too_large(name, "a row group", values, "values", MAX_GROUP_VALUES)
-        for chunk in chunks:
-            longest = max(longest, _longest(chunk, stream))
-            if chunk.path_in_schema in repeated and DELTA in chunk.encodings:
-                most = chunk.total_uncompressed_size * chunk.num_values
+        # Before any page is looked for: one that many groups share would be read for each.
+        left -= sum(max(0, chunk.total_compressed_size) for chunk in chunks)
+        if left < 0:
+            raise ValueError("its columns say that they take more than the file has")
+        _check_group([Pages(c.total_uncompressed_size, values=c.num_values) for c in chunks], name)
+        pages = [_pages(chunk, stream) for chunk in chunks]
+        _check_group(pages, name)
+        for chunk, told in zip(chunks, pages, strict=True):
+            # Where there are fewer, pyarrow may look for more behind the column's end.
+            if not 0 <= group.num_rows <= chunk.num_values <= told.values:
+                raise ValueError("a column has fewer values than it says, or than there are rows")
+            longest = max(longest, told.unpacked if told.delta else told.dictionary)
+            if chunk.path_in_schema in repeated and told.delta:
+                most = told.unpacked * told.values
                 if most > MAX_GROUP_BYTES:
                     raise _too_large(name, "a row group", most, "bytes", MAX_GROUP_BYTES)
     return longest
+
+
+def _check_group(columns: Collection[Pages], name: str) -> None:
+    size = sum(told.unpacked for told in columns)
+    if size > MAX_GROUP_BYTES:
+        raise _too_large(name, "a row group", size, "bytes", MAX_GROUP_BYTES)
+    values = max((told.values for told in columns), default=0)
+    if values > MAX_GROUP_VALUES:
+        raise _too_large(name, "a row group", values, "values", MAX_GROUP_VALUES)
+
+
+def _pages(chunk: Any, stream: IO[bytes]) -> Pages:
+    # Not every writer tells where the dictionary is; it comes first wherever there is one.
+    start = int(chunk.data_page_offset)
+    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
+        start = min(start, int(chunk.dictionary_page_offset))
+    return read_pages(stream, start, int(chunk.total_compressed_size))
 
 
 def _repeated_texts(metadata: Any, wanted: Collection[str]) -> list[str]:
@@ -137,38 +153,6 @@ def _repeated_texts(metadata: Any, wanted: Collection[str]) -> list[str]:
         and leaf.physical_type == "BYTE_ARRAY"
         and leaf.path.split(".")[0] in wanted
     ]
-
-
-def _longest(chunk: Any, stream: IO[bytes]) -> int:
-    if DELTA in chunk.encodings:
-        return int(chunk.total_uncompressed_size)
-    # Not every writer tells where the dictionary is; it comes first wherever there is one.
-    start = int(chunk.data_page_offset)
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-        start = min(start, int(chunk.dictionary_page_offset))
-    stream.seek(start)
-    told = _whole_numbers(stream.read(32))
-    if len(told) < 2:
-        return int(chunk.total_uncompressed_size)
-    return told[1] if told[0] == DICTIONARY_PAGE else 0
-
-
-def _whole_numbers(header: bytes) -> list[int]:
-    """The first fields of a page's header in Thrift's compact form, as far as they are 32-bit
-    numbers that follow one another: its kind, and its size unpacked."""
-    found: list[int] = []
-    place = 0
-    while header[place : place + 1] == NEXT_NUMBER:
-        value = shift = 0
-        while place + 1 < len(header):
-            place += 1
-            value |= (header[place] & 0x7F) << shift
-            shift += 7
-            if header[place] < 0x80:
-                break
-        found.append(value >> 1)  # a sign comes last; a size has none
-        place += 1
-    return found
 
 
 def _too_large(name: str, what: str, size: int, unit: str, limit: int) -> TooLarge:

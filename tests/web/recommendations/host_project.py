@@ -13,6 +13,7 @@ execute_from_command_line(sys.argv)
 """
 
 SETTINGS: Final = """
+import json, os
 from pathlib import Path
 from discern.web import host
 
@@ -21,7 +22,8 @@ SECRET_KEY = "of the newspaper"
 ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "paper.urls"
 USE_TZ = True
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "paper.sqlite3"}}
+FILE = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(FOLDER / "paper.sqlite3")}
+DATABASES = {"default": json.loads(os.environ.get("PAPER_DATABASE", json.dumps(FILE)))}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",

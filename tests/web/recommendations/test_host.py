@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.databases import OwnDatabase
 from tests.web.recommendations.host_project import FILES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -20,8 +22,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> Iterator[Run]:
     """Runs Python in the newspaper's folder, or in another."""
+    database = OwnDatabase({})
     folder = tmp_path / "newspaper"
     for name, text in FILES.items():
         path = folder / name
@@ -30,6 +33,8 @@ def run(tmp_path: Path) -> Run:
     unset = ("DISCERN_", "PROMETHEUS", "DJANGO", "PYTHONPATH")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
     environment = {**kept, "DISCERN_HOME": str(tmp_path / "home")}
+    if url := database.settings.get("DISCERN_DATABASE_URL"):
+        environment["PAPER_DATABASE"] = json.dumps(_django_s_words_for(url))
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -42,7 +47,20 @@ def run(tmp_path: Path) -> Run:
             check=False,
         )
 
-    return run
+    database.create()
+    yield run
+    database.drop()
+
+
+def _django_s_words_for(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path[1:],
+        "HOST": parts.hostname,
+        "PORT": parts.port,
+        "USER": parts.username,
+    }
 
 
 def succeed(done: subprocess.CompletedProcess[str]) -> str:
