@@ -174,11 +174,18 @@ def test_the_models_are_listed_with_their_states(client: httpx.Client) -> None:
             "reason": None} in models  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf"])
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1e999", "1_0", "+1", "1e", "."])
 def test_a_deadline_that_is_no_number_is_refused(client: httpx.Client, value: str) -> None:
     headers = {"Discern-Deadline-S": value}
     response = client.post("/v1/analyze", json={"text": "good"}, headers=headers)
     assert error_of(response)["field"] == "Discern-Deadline-S"
+
+
+@pytest.mark.parametrize("value", ["20", "1e1", "20.", ".9e+1", "0.00002000000000000001E6"])
+@pytest.mark.parametrize("path", ["/v1/analyze", "/v1/analyze?long"])
+def test_a_deadline_is_a_decimal_number(client: httpx.Client, value: str, path: str) -> None:
+    headers = {"Discern-Deadline-S": value}
+    assert client.post(path, json={"text": "good"}, headers=headers).status_code == 200
 
 
 def test_a_deadline_already_past_is_answered_as_such(client: httpx.Client) -> None:

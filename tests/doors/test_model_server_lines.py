@@ -65,6 +65,14 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_blank_lines_are_passed_over_and_not_counted(home: Path) -> None:
+    with model_server(home) as server, server.client() as client:
+        content = b'\n"good"\n\n  \n"bad"\r\n\n'
+        answer = client.post("/v1/analyze", content=content, headers=LINES)
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    assert [(line["index"], line["label"]) for line in found] == [(0, "positive"), (1, "negative")]
+
+
 def test_an_id_that_cannot_be_repeated_costs_only_its_line(home: Path) -> None:
     def nested(depth: int) -> bytes:
         return b'{"text": "good", "id": %b1%b}' % (b"[" * depth, b"]" * depth)

@@ -318,6 +318,37 @@ def test_models_are_loaded_replaced_and_unloaded_by_that_client(tmp_path: Path) 
         triton.close()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://elsewhere.test"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8600"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_web_page_cannot_load_or_unload_on_a_server_without_a_token(
+    client: httpx.Client, headers: dict[str, str]
+) -> None:
+    for path in ("index", "models/words/unload", "models/words/load"):
+        answer = client.post(f"/v2/repository/{path}", headers=headers)
+        assert answer.status_code == 403
+        assert "token" in answer.json()["error"]
+    assert client.get("/v2/models/words/ready").json()["ready"]
+
+
+def test_who_has_the_token_may_load_from_a_page(tmp_path: Path) -> None:
+    sentiment_store(tmp_path)
+    Store(tmp_path).activate("words")
+    with (
+        model_server(tmp_path, repository="true", token="a token of 16 and more") as server,
+        server.client() as client,
+    ):
+        page = {"Origin": "http://elsewhere.test"}
+        assert client.post("/v2/repository/models/words/load", headers=page).status_code == 200
+
+
 def test_the_repository_is_closed_unless_a_setting_opens_it(tmp_path: Path) -> None:
     sentiment_store(tmp_path)
     Store(tmp_path).activate("words")

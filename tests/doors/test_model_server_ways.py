@@ -91,6 +91,7 @@ def ended(server: RunningServer, **labels: str) -> float:
         request(GOOD, AUTHORIZATION, "Discern-Deadline-S: -1"),
         request(GOOD, AUTHORIZATION, "Discern-Deadline-S: inf"),
         request(GOOD, AUTHORIZATION, "Discern-Deadline-S: soon"),
+        request(GOOD, AUTHORIZATION, "Discern-Deadline-S: 1_0"),
         request(GOOD),
         request(GOOD, "Authorization: Bearer another"),
         request(GOOD, AUTHORIZATION, "Authorization: Bearer another"),

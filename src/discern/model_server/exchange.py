@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping, Sequence
@@ -30,6 +31,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 MOST_DIGITS: Final = 18
+_SECONDS: Final = re.compile(rb"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 JSON: Final = b"application/json"
 _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
@@ -96,11 +98,8 @@ class Request:
         given = self.headers.get(_DEADLINE)
         if given is None:
             return float("inf")
-        try:
-            seconds = float(given)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds < float("inf"):
+        seconds = seconds_in(given)
+        if seconds is None:
             raise InvalidInput(
                 f"The header {DEADLINE_HEADER} must be a number of seconds.", field=DEADLINE_HEADER
             )
@@ -276,6 +275,14 @@ def length_in(header: bytes) -> int | None:
     # Zeros may stand before it, more than a number may have digits here.
     digits = header.lstrip(b"0") or header[:1]
     return int(digits) if digits.isdigit() and len(digits) <= MOST_DIGITS else None
+
+
+def seconds_in(header: bytes) -> float | None:
+    """What a header says that gives a time, in seconds; None where that is no decimal number from
+    0 up."""
+    # Python reads more as a number than others would mean by it, as 1_0.
+    seconds = float(header) if _SECONDS.fullmatch(header.strip()) else math.inf
+    return seconds if seconds < math.inf else None
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:

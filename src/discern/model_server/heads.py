@@ -8,7 +8,7 @@ from typing import Final
 import httptools
 
 from discern.engine.wire import DEADLINE_HEADER
-from discern.model_server.exchange import length_in
+from discern.model_server.exchange import length_in, seconds_in
 
 START: Final = b"POST /v1/analyze HTTP/1.1\r\n"
 _END: Final = b"\r\n\r\n"
@@ -94,11 +94,8 @@ class _Reader:
         content_type = headers.get(b"content-type", b"").lower()
         if _LONG_WAY & headers.keys() or content_type.startswith(_STREAM):
             return None
-        try:
-            patience_s = float(headers.get(_DEADLINE, b"inf"))
-        except ValueError:
-            return None
-        # What is not a number of seconds is told so the long way; infinity may not be said.
-        if _DEADLINE in headers and not 0 <= patience_s < float("inf"):
+        given = headers.get(_DEADLINE)
+        patience_s = float("inf") if given is None else seconds_in(given)
+        if patience_s is None:  # is told so the long way
             return None
         return Head(length, headers.get(b"authorization", b""), patience_s)

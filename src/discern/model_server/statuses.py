@@ -28,6 +28,7 @@ STATUS: Final[dict[str, int]] = {
     "download_failed": 502,
     "missing_extra": 501,
     "unauthorized": 401,
+    "forbidden": 403,
     "configuration_invalid": 500,
     "method_not_allowed": 405,
 }

@@ -121,7 +121,6 @@ class JoiningProtocol(ParsingProtocol):
     limits = Limits()
     _inside = False
     _errand: Errand | None = None
-    _behind: bytes = b""
     _heard = 0.0
     _head_begun: float | None = None
     _head_alone: bytes = b""

@@ -12,12 +12,20 @@ from discern.model_server.endpoints.open_inference import protocol_error
 from discern.model_server.exchange import Reply, Request, json_reply, parse_json
 from discern.model_server.server import Server
 
+_OF_BROWSERS: Final = frozenset({b"origin", b"sec-fetch-site"})
+"""A page cannot leave them out of a POST, and next to no other client has them."""
 STATES: Final = {
     "ready": "READY",
     "loading": "LOADING",
     "failed": "UNAVAILABLE",
     "available": "UNAVAILABLE",
 }
+
+
+class FromPage(InvalidInput):
+    """A web page asks, which whoever looks at it did not."""
+
+    code = "forbidden"
 
 
 async def index(server: Server, request: Request) -> Reply:
@@ -60,6 +68,10 @@ async def _options(server: Server, request: Request) -> Mapping[str, Any]:
         raise NotFound(
             "The model repository is closed; DISCERN_MODEL_SERVER_REPOSITORY=true opens it."
         )
+    if server.settings.token is None and any(
+        name in _OF_BROWSERS for name, _ in request.scope["headers"]
+    ):
+        raise FromPage("A browser may use the model repository only with a token.")
     data = await request.body()
     body = parse_json(data) if data.strip() else {}
     if not isinstance(body, Mapping):
