@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -20,6 +21,7 @@ from discern.errors import DiscernError, InvalidInput
 from discern.recommendations.contract import Content, Interaction
 from discern.recommendations.files import (
     COLUMNS,
+    MAX_FIELD_CHARS,
     parse_content,
     parse_interaction,
     read_contents,
@@ -220,3 +222,12 @@ def test_what_is_older_than_what_is_known_is_taken_in_and_counted_as_out_of_orde
     rows = [("a", 5.0), ("b", 3.0), ("a", 4.0), ("a", 4.0), ("b", 3.5), ("a", 0.0)]
     done = library.put_interactions(Interaction("anna", name, at=at) for name, at in rows)
     assert (done.accepted, done.duplicates, done.out_of_order) == (5, 1, 1)
+
+
+def test_a_field_that_is_too_long_is_refused_whoever_else_reads_csv(tmp_path: Path) -> None:
+    table = tmp_path / "contents.csv"
+    table.write_text("content_id,title,text\na,A," + "x" * (MAX_FIELD_CHARS + 1) + "\n")
+    with pytest.raises(InvalidInput, match="10,000,000 characters"):
+        list(read_contents(table))
+    # A limit of the csv module would be everybody's in this process.
+    assert [len(row[0]) for row in csv.reader(["y" * (MAX_FIELD_CHARS + 1)])] == [10_000_001]

@@ -34,7 +34,7 @@ def test_decoding_beyond_its_memory_is_refused() -> None:
     with pytest.raises(TooLarge, match="memory"):
         open_image(
             png(5_000, 5_000, deep, depth=16),
-            limits=ImageLimits(memory_bytes=160 * 1024 * 1024, cpu_s=10, wall_s=30),
+            limits=ImageLimits(memory_bytes=100 * 1024 * 1024, cpu_s=10, wall_s=30),
             sandbox=sandbox,
         )
     sandbox.close()

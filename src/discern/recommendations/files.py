@@ -8,7 +8,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain, repeat
 from pathlib import Path
@@ -118,10 +118,23 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise InvalidInput(f"'{path.name}' is not readable: {error}.", field="input") from error
 
 
+def csv_rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The rows of CSV.
+
+    Raises:
+        csv.Error: not CSV, or a field of more than :data:`MAX_FIELD_CHARS` characters.
+    """
+    # The module's own limit is one for the whole process, where others read other files.
+    csv.field_size_limit(2**30)
+    for values in csv.reader(lines):
+        if values and max(map(len, values)) > MAX_FIELD_CHARS:
+            raise csv.Error(f"a field has more than {MAX_FIELD_CHARS:,} characters")
+        yield values
+
+
 def _read_csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(MAX_FIELD_CHARS)
     with _open(path) as stream:
-        reader = csv.reader(stream)
+        reader = csv_rows(stream)
         names = [name.strip().lower() for name in next(reader, [])]
         for values in reader:
             if values:

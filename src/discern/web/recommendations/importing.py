@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from discern.errors import EmptyInput, InvalidInput, NotFound, TooLarge
 from discern.recommendations.contract import Content, Interaction
 from discern.recommendations.files import (
     COLUMNS,
-    MAX_FIELD_CHARS,
+    csv_rows,
     parse_content,
     parse_interaction,
 )
@@ -96,10 +96,10 @@ def read(content: bytes) -> Iterator[Mapping[str, Any]]:
     if text.lstrip()[:1] == "{":
         yield from (_json_row(line) for line in text.splitlines() if line.strip())
         return
-    csv.field_size_limit(MAX_FIELD_CHARS)
     try:
-        for row in csv.DictReader(io.StringIO(text, newline="")):
-            yield {str(key).strip().lower(): value for key, value in row.items()}
+        rows = csv_rows(io.StringIO(text, newline=""))
+        names = [name.strip().lower() for name in next(rows, [])]
+        yield from (dict(zip(names, chain(row, repeat(None)), strict=False)) for row in rows if row)
     except csv.Error as error:
         raise InvalidInput(f"The file is not CSV: {error}.", field="file") from None
 
