@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from sentiment import Sentiment
 
 Analyze = Callable[[list[str]], object]
@@ -28,7 +30,9 @@ def export(folder: Path) -> None:
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
     torch.manual_seed(0)
-    config = DistilBertConfig(num_labels=3, attn_implementation="eager")
+    tokenizer = Path(os.environ["BENCH_MODEL"]) / "tokenizer.json"
+    words = Tokenizer.from_file(str(tokenizer)).get_vocab_size()
+    config = DistilBertConfig(num_labels=3, vocab_size=words, attn_implementation="eager")
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
@@ -42,7 +46,7 @@ def export(folder: Path) -> None:
 
     for name in ("float", "int8"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(os.environ["BENCH_MODEL"]) / "tokenizer.json", folder / name)
+        shutil.copy(tokenizer, folder / name)
     ids = torch.randint(1000, 20000, (2, 12))
     axes = {0: "batch", 1: "tokens"}
     warnings.simplefilter("ignore")
