@@ -22,18 +22,29 @@ class KeyAuthentication(BaseAuthentication):
     """``Authorization: Bearer dk_...``."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if not scheme:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header.partition(" ")[0]:
             return None
-        if scheme.lower() != "bearer":
+        if not _is_bearer(header):
             raise AuthenticationFailed("Send the key as 'Authorization: Bearer dk_...'.")
-        key = services.find_key(secret.strip())
+        key = key_of(header)
         if key is None:
             raise AuthenticationFailed("This API key is not known, has expired or was revoked.")
         return key.owner, key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="discern"'
+
+
+def key_of(authorization: str) -> ApiKey | None:
+    """The usable key that an Authorization header names, or None."""
+    if not _is_bearer(authorization):
+        return None
+    return services.find_key(authorization.partition(" ")[2].strip())
+
+
+def _is_bearer(authorization: str) -> bool:
+    return authorization.partition(" ")[0].lower() == "bearer"
 
 
 class SignedIn(BasePermission):

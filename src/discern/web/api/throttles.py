@@ -6,11 +6,13 @@ import math
 import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from discern.web.api import carried
 from discern.web.api.counts import get_counts
 from discern.web.api.rates import Rate
 
@@ -52,6 +54,12 @@ def count(name: str, rate: Rate, *, now: float | None = None) -> Verdict:
     )
 
 
+def count_key(key_id: UUID) -> Verdict:
+    """Counts one request of an API key."""
+    rates: dict[str, Rate] = settings.RATES
+    return count(f"key:{key_id}", rates["key"])
+
+
 class CallerThrottle(BaseThrottle):
     """Counts by API key, else by person, else by address; each kind has its own rate."""
 
@@ -59,18 +67,17 @@ class CallerThrottle(BaseThrottle):
         self.verdict: Verdict | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        name, rate = self._caller(request)
-        self.verdict = count(name, rate)
+        self.verdict = carried.verdict(request.META) or self._count(request)
         request._request.rate_verdict = self.verdict  # type: ignore[attr-defined]
         return self.verdict.allowed
 
     def wait(self) -> float | None:
         return float(self.verdict.reset_s) if self.verdict else None
 
-    def _caller(self, request: Request) -> tuple[str, Rate]:
+    def _count(self, request: Request) -> Verdict:
         rates: dict[str, Rate] = settings.RATES
         if request.auth is not None:
-            return f"key:{request.auth.pk}", rates["key"]
+            return count_key(request.auth.pk)
         if request.user.is_authenticated:
-            return f"user:{request.user.pk}", rates["user"]
-        return f"address:{self.get_ident(request)}", rates["anonymous"]
+            return count(f"user:{request.user.pk}", rates["user"])
+        return count(f"address:{self.get_ident(request)}", rates["anonymous"])

@@ -55,11 +55,14 @@ class RequestMetricsMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         elapsed = time.perf_counter() - started
-        route = _route(request.resolver_match)
-        method = request.method if request.method in _METHODS else None
-        _requests(method or "other", route, response.status_code).inc()
-        _seconds(route).observe(elapsed)
+        observe(request.method, route_of(request.resolver_match), response.status_code, elapsed)
         return response
+
+
+def observe(method: str | None, route: str, status: int, elapsed_s: float) -> None:
+    """Counts and times one answer."""
+    _requests(method if method in _METHODS else "other", route, status).inc()
+    _seconds(route).observe(elapsed_s)
 
 
 # A metric's own lookup of a child locks and checks more than counting costs. The patterns, methods
@@ -74,7 +77,8 @@ def _seconds(route: str) -> Histogram:
     return SECONDS.labels(route)
 
 
-def _route(match: ResolverMatch | None) -> str:
+def route_of(match: ResolverMatch | None) -> str:
+    """The label of an address: its pattern, its name, or ``other``."""
     if match is None or not match.route:
         return "other"
     return match.view_name or "other" if match.route.startswith("^") else match.route

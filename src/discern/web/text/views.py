@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from discern.errors import InvalidInput
 from discern.text.contract import Sentiment
 from discern.web.accounts.authentication import caller
+from discern.web.api import carried
 from discern.web.api.paging import NewestFirst
 from discern.web.api.parsing import check_fields, json_object
 from discern.web.api.views import ApiView
@@ -50,12 +52,19 @@ class AnalyzeView(ApiView):
         check_fields(data, {"text", "texts", "model", "record"})
         wanted = _flag(data, "record")
         checked = services.read_texts(data)
-        moods = services.analyze(texts=checked, model=_model(data))
-        kept: list[Analysis] = []
-        if wanted:
-            kept = services.record(owner=caller(request), texts=checked, moods=moods)
-        ids: list[str | None] = [str(row.pk) for row in kept] or [None] * len(moods)
-        return Response({"results": [_mood(m, i) for m, i in zip(moods, ids, strict=True)]})
+        model = _model(data)
+        carried.raise_error(request.META)
+        moods = services.analyze(texts=checked, model=model)
+        if not wanted:
+            return Response(answer_of(moods))
+        kept = services.record(owner=caller(request), texts=checked, moods=moods)
+        return Response(answer_of(moods, kept))
+
+
+def answer_of(moods: Sequence[Sentiment], kept: Sequence[Analysis] = ()) -> dict[str, Any]:
+    """The answer's body; ``kept`` are the rows where the moods were recorded."""
+    ids: Sequence[str | None] = [str(row.pk) for row in kept] or [None] * len(moods)
+    return {"results": [_mood(mood, id) for mood, id in zip(moods, ids, strict=True)]}
 
 
 class AnalysesView(ApiView):
