@@ -308,8 +308,7 @@ class DynamicBatcher(Generic[I, R]):
         failed = sum(isinstance(answer, DiscernError) for answer in answers)
         costs = [place.cost for place in batch]
         with self._changed:
-            longest = max(costs)
-            self._tuner.learn(bucket_of(longest), len(costs), longest * len(costs), took)
+            self._tuner.learn(bucket_of(max(costs)), len(costs), sum(costs), took)
             self._running -= len(batch)
             self._counts.batches += 1
             self._counts.failed += failed

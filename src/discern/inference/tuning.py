@@ -39,7 +39,7 @@ def _least_cost(bucket: int) -> int:
 
 
 class BatchTuner:
-    """Learns the time per unit of padded cost for batch sizes 1, 2, 3-4, 5-8, ... in each
+    """Learns the time per unit of cost for batch sizes 1, 2, 3-4, 5-8, ... in each
     bucket. Not thread-safe: its batcher's lock guards it."""
 
     def __init__(self, max_items: int) -> None:
@@ -79,10 +79,10 @@ class BatchTuner:
         """The smallest size nearly as fast as the fastest."""
         return self._size(self._best_class(bucket))
 
-    def learn(self, bucket: int, items: int, padded_cost: int, seconds: float) -> None:
-        """Records one batch."""
+    def learn(self, bucket: int, items: int, cost: int, seconds: float) -> None:
+        """Records one batch; ``cost`` is the sum of its items', so that padding counts as lost."""
         index = min((items - 1).bit_length(), self._classes - 1)
-        sample = seconds / max(padded_cost, 1)
+        sample = seconds / max(cost, 1)
         count = self._samples[bucket][index]
         weight = max(_NEW_WEIGHT, 1 / (count + 1))
         self._seconds[bucket][index] += weight * (sample - self._seconds[bucket][index])
