@@ -202,3 +202,12 @@ def test_a_label_that_is_not_the_models_is_named_before_the_work(
     assert isinstance(result.exception, InvalidInput)
     assert result.exception.message.startswith(f"Row 2: '{label}' is not one of negative")
     assert "Evaluating" not in result.stderr
+
+
+def test_an_unclosed_quote_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text,id\nLovely,1\n"It broke,2\nFine,3\n')
+    result = run("analyze", str(tmp_path / "in.csv"))
+    assert isinstance(result.exception, InvalidInput)
+    assert "'in.csv'" in result.exception.message
+    assert "line 3 is never closed" in result.exception.message
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

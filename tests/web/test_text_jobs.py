@@ -6,6 +6,7 @@ import csv
 import io
 import signal
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -380,3 +381,13 @@ def _wait(condition: Any, *, within_s: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_a_file_taken_before_open_quotes_were_refused_still_gives_its_result(api: Client) -> None:
+    job = send(api, 'text,id\ngood,1\n"bad",2\n').json()
+    work_all()
+    source = TextJobSource.objects.get(job_id=job["id"])
+    source.content = zlib.compress(b'text,id\ngood,1\n"bad,2\n')
+    source.save()
+    lines = b"".join(api.get(job["links"]["result"]).streaming_content)
+    assert len(list(csv.reader(io.StringIO(lines.decode(), newline="")))) == 3

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
+from discern.delimited import csv_rows
 from discern.errors import InvalidInput, MissingExtra
 
 Row = dict[str, Any]
@@ -27,9 +28,6 @@ FORMATS: Final = {
 }
 LINE_COLUMN: Final = "text"
 DELIMITERS: Final = ",;\t|"
-
-# A field longer than any text allowed must be that row's error, not the end of the file.
-csv.field_size_limit(2**30)
 
 
 class BrokenRow(dict[str, Any]):
@@ -191,7 +189,7 @@ def _read_csv(stream: IO[str]) -> Iterator[Row]:
     named = re.sub(r'"[^"]*"', "", head)
     delimiter = max(DELIMITERS, key=named.count)
     stream.seek(0)
-    lines = csv.reader(stream, delimiter=delimiter)
+    lines = csv_rows(stream, delimiter=delimiter)
     reader = (cells for cells in lines if cells and cells != [""])
     columns = _unique(next(reader, []))
     for cells in reader:
