@@ -73,7 +73,7 @@ def test_a_text_parted_at_an_unquoted_comma_is_an_error_and_not_half_a_text(
         tmp_path / "in.csv",
         b"text,id\nGood, but the handle broke,7\nLovely,8\nLovely,9,,\n",
     )
-    assert "3 cells for 2 columns" in rows[0]["error"]
+    assert "3 cells for 2 columns" in rows[0]["error_message"]
     assert rows[0]["sentiment"] == ""
     assert [row["sentiment"] for row in rows[1:]] == ["positive", "positive"]
 
@@ -120,13 +120,13 @@ def test_half_a_surrogate_pair_is_that_rows_error_and_comes_back_as_it_was(tmp_p
     content = b'{"text": "half \\ud800 pair"}\n{"text": "Lovely"}\n'
     broken, good = analyzed(tmp_path / "in.jsonl", content)
     assert broken["text"] == "half \ud800 pair"
-    assert "Unicode" in broken["error"]
+    assert "Unicode" in broken["error_message"]
     assert good["sentiment"] == "positive"
 
 
 def test_a_field_longer_than_any_text_is_that_rows_error(tmp_path: Path) -> None:
     rows = analyzed(tmp_path / "in.csv", b"text\n" + b"x" * 11_000_000 + b"\nLovely\n")
-    assert "the limit is 100,000" in rows[0]["error"]
+    assert "the limit is 100,000" in rows[0]["error_message"]
     assert rows[1]["sentiment"] == "positive"
 
 

@@ -98,6 +98,17 @@ def test_the_result_has_the_file_s_own_columns_and_guards_against_formulas(api: 
     assert float(rows[0]["score_positive"]) == pytest.approx(float(rows[0]["score"]))
 
 
+def test_the_result_says_of_a_refused_row_its_code_and_its_sentence(api: Client) -> None:
+    job = send(api, "id,text\n1,good\n2,\n3,Good, but dear\n").json()
+    work_all()
+    text = api.get(job["links"]["result"]).getvalue().decode()
+    good, blank, parted = csv.DictReader(io.StringIO(text))
+    assert (good["error"], good["error_message"]) == ("", "")
+    assert (blank["error"], blank["error_message"]) == ("empty_input", "'text' is blank.")
+    assert parted["error"] == "invalid_input"
+    assert parted["error_message"].startswith("The row has 3 cells for 2 columns")
+
+
 def test_rows_are_paged_by_offset_over_chunks(api: Client) -> None:
     count = 2 * files.CHUNK_ROWS + 10
     job = send(api, numbered(count)).json()
