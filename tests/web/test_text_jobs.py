@@ -27,6 +27,7 @@ from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.text import files, jobs
 from discern.web.text.models import TextJob, TextJobChunk, TextJobSource
+from discern.web.text.services import MAX_CALL_CHARS
 from tests.fakes.engine import WordEngine
 from tests.web.live import LiveSite
 
@@ -306,7 +307,7 @@ def test_very_long_texts_are_spread_over_several_calls(api: Client, engine: Word
     text = "good " * 19_000
     send(api, "text\n" + f"{text}\n" * 5)
     work_all()
-    assert [sum(map(len, call)) <= jobs.CALL_CHARS for call in engine.calls] == [True] * 3
+    assert [sum(map(len, call)) <= MAX_CALL_CHARS for call in engine.calls] == [True] * 3
 
 
 def test_a_failed_job_says_why_and_is_finished_by_a_retry(
