@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from discern.cli import cli, tables
-from discern.errors import DiscernError, InvalidInput
+from discern.errors import DiscernError, InvalidInput, TooLarge
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -211,3 +211,46 @@ def test_an_unclosed_quote_is_refused_before_anything_is_read(tmp_path: Path) ->
     assert "'in.csv'" in result.exception.message
     assert "line 3 is never closed" in result.exception.message
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_small_parquet_file_that_unpacks_to_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    from tests.core.forged_parquet import chunks, forge_footer
+
+    table = pyarrow.table({"review.text": ["y" * 2**30]})
+    stream = io.BytesIO()
+    parquet.write_table(
+        table, stream, compression="zstd", use_dictionary=False, write_statistics=False
+    )
+
+    def says_little(footer: Any) -> None:
+        for chunk in chunks(footer):
+            chunk[6][1] = 100
+
+    file = forge_footer(stream.getvalue(), says_little)
+    assert len(file) < 50_000
+    (tmp_path / "in.parquet").write_bytes(file)
+    del table, stream
+    counted = pyarrow.proxy_memory_pool(usual := pyarrow.default_memory_pool())
+    pyarrow.set_memory_pool(counted)
+    try:
+        result = run("analyze", str(tmp_path / "in.parquet"))
+    finally:
+        pyarrow.set_memory_pool(usual)
+    assert isinstance(result.exception, TooLarge)
+    assert "'in.parquet'" in result.exception.message
+    assert counted.max_memory() < 2**20
+
+
+def test_every_column_of_parquet_is_kept_whatever_it_holds_and_is_called(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    own = {"review.text": "Lovely", "tags": ["a", "b"], "by": {"name": "Ann", "stars": [5, 4]}}
+    parquet.write_table(pyarrow.Table.from_pylist([own] * 1_200), tmp_path / "in.parquet")
+    target = tmp_path / "out.parquet"
+    command = ("analyze", str(tmp_path / "in.parquet"), "-c", "review.text", "-o", str(target))
+    assert run(*command).exit_code == 0
+    rows = list(tables.read_rows(target))
+    assert len(rows) == 1_200
+    assert all({name: row[name] for name in own} == own for row in rows)
