@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from discern.errors import ConfigurationInvalid
+from discern.setting_names import PREFIX
 from discern.web import host
 from discern.web.environment import (
-    PREFIX,
     Environment,
     load_environment,
     load_site_environment,

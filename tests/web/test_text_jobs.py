@@ -401,5 +401,5 @@ def test_a_file_taken_before_open_quotes_were_refused_still_gives_its_result(api
     source = TextJobSource.objects.get(job_id=job["id"])
     source.content = zlib.compress(b'text,id\ngood,1\n"bad,2\n')
     source.save()
-    lines = b"".join(api.get(job["links"]["result"]).streaming_content)
+    lines = api.get(job["links"]["result"]).getvalue()
     assert len(list(csv.reader(io.StringIO(lines.decode(), newline="")))) == 3
