@@ -231,3 +231,9 @@ def test_a_field_that_is_too_long_is_refused_whoever_else_reads_csv(tmp_path: Pa
         list(read_contents(table))
     # A limit of the csv module would be everybody's in this process.
     assert [len(row[0]) for row in csv.reader(["y" * (MAX_FIELD_CHARS + 1)])] == [10_000_001]
+
+
+def test_an_unclosed_quote_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "c.csv", 'content_id,title\na,A\nb,"B\nc,C\n')
+    with pytest.raises(InvalidInput, match="line 3 is never closed"):
+        list(read_contents(path))

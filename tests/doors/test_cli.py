@@ -129,7 +129,9 @@ def test_a_table_keeps_its_columns_and_gains_the_mood(reviews: Path) -> None:
     assert [row["id"] for row in rows] == [str(number) for number in range(700)]
     assert rows[0]["sentiment"] == "positive"
     assert float(rows[0]["positive"]) > 0.5
-    assert "blank" in rows[5]["error"]
+    assert rows[5]["error"] == "empty_input"
+    assert "blank" in rows[5]["error_message"]
+    assert (rows[0]["error"], rows[0]["error_message"]) == ("", "")
     assert rows[5]["sentiment"] == ""
     assert "1 not analyzed" in result.stderr
     assert not list(reviews.parent.glob(".*partial*"))
@@ -154,7 +156,8 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(reviews: Path) -> None:
     target = reviews.parent / "reviews.moods.csv"
     partial = PartialResults(target, fingerprint(reviews, "review", ""))
     partial.open()
-    marker = {"sentiment": "kept", "score": 1.0, "scores": {}, "windows": 1, "error": ""}
+    marker = {"sentiment": "kept", "score": 1.0, "scores": {}, "windows": 1}
+    marker |= {"error": "", "error_message": ""}
     for _ in range(300):
         partial.append(marker)
     partial.close()

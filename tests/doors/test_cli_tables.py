@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from discern.cli import cli, tables
-from discern.errors import DiscernError, InvalidInput
+from discern.errors import DiscernError, InvalidInput, TooLarge
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -73,7 +73,7 @@ def test_a_text_parted_at_an_unquoted_comma_is_an_error_and_not_half_a_text(
         tmp_path / "in.csv",
         b"text,id\nGood, but the handle broke,7\nLovely,8\nLovely,9,,\n",
     )
-    assert "3 cells for 2 columns" in rows[0]["error"]
+    assert "3 cells for 2 columns" in rows[0]["error_message"]
     assert rows[0]["sentiment"] == ""
     assert [row["sentiment"] for row in rows[1:]] == ["positive", "positive"]
 
@@ -120,13 +120,13 @@ def test_half_a_surrogate_pair_is_that_rows_error_and_comes_back_as_it_was(tmp_p
     content = b'{"text": "half \\ud800 pair"}\n{"text": "Lovely"}\n'
     broken, good = analyzed(tmp_path / "in.jsonl", content)
     assert broken["text"] == "half \ud800 pair"
-    assert "Unicode" in broken["error"]
+    assert "Unicode" in broken["error_message"]
     assert good["sentiment"] == "positive"
 
 
 def test_a_field_longer_than_any_text_is_that_rows_error(tmp_path: Path) -> None:
     rows = analyzed(tmp_path / "in.csv", b"text\n" + b"x" * 11_000_000 + b"\nLovely\n")
-    assert "the limit is 100,000" in rows[0]["error"]
+    assert "the limit is 100,000" in rows[0]["error_message"]
     assert rows[1]["sentiment"] == "positive"
 
 
@@ -202,3 +202,55 @@ def test_a_label_that_is_not_the_models_is_named_before_the_work(
     assert isinstance(result.exception, InvalidInput)
     assert result.exception.message.startswith(f"Row 2: '{label}' is not one of negative")
     assert "Evaluating" not in result.stderr
+
+
+def test_an_unclosed_quote_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('text,id\nLovely,1\n"It broke,2\nFine,3\n')
+    result = run("analyze", str(tmp_path / "in.csv"))
+    assert isinstance(result.exception, InvalidInput)
+    assert "'in.csv'" in result.exception.message
+    assert "line 3 is never closed" in result.exception.message
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_small_parquet_file_that_unpacks_to_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    from tests.core.forged_parquet import chunks, forge_footer
+
+    table = pyarrow.table({"review.text": ["y" * 2**30]})
+    stream = io.BytesIO()
+    parquet.write_table(
+        table, stream, compression="zstd", use_dictionary=False, write_statistics=False
+    )
+
+    def says_little(footer: Any) -> None:
+        for chunk in chunks(footer):
+            chunk[6][1] = 100
+
+    file = forge_footer(stream.getvalue(), says_little)
+    assert len(file) < 50_000
+    (tmp_path / "in.parquet").write_bytes(file)
+    del table, stream
+    counted = pyarrow.proxy_memory_pool(usual := pyarrow.default_memory_pool())
+    pyarrow.set_memory_pool(counted)
+    try:
+        result = run("analyze", str(tmp_path / "in.parquet"))
+    finally:
+        pyarrow.set_memory_pool(usual)
+    assert isinstance(result.exception, TooLarge)
+    assert "'in.parquet'" in result.exception.message
+    assert counted.max_memory() < 2**20
+
+
+def test_every_column_of_parquet_is_kept_whatever_it_holds_and_is_called(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    own = {"review.text": "Lovely", "tags": ["a", "b"], "by": {"name": "Ann", "stars": [5, 4]}}
+    parquet.write_table(pyarrow.Table.from_pylist([own] * 1_200), tmp_path / "in.parquet")
+    target = tmp_path / "out.parquet"
+    command = ("analyze", str(tmp_path / "in.parquet"), "-c", "review.text", "-o", str(target))
+    assert run(*command).exit_code == 0
+    rows = list(tables.read_rows(target))
+    assert len(rows) == 1_200
+    assert all({name: row[name] for name in own} == own for row in rows)

@@ -20,6 +20,12 @@ Every setting is an environment variable. A wrong value stops the program before
 with a message that names the variable and the rule it breaks; all wrong ones are named at once. An
 empty variable counts as absent. Lists are separated by commas.
 
+A variable that begins with `DISCERN_` and is no setting of any process is refused just the same,
+with the name that is nearest to it: a mistyped name would leave the default standing. All processes
+may be given one environment, so each knows the names of all. What Kubernetes writes for services
+whose name begins with `discern` is left alone. A Django project that takes an app in
+(`discern.web.host`) is only warned: the variable may be its own.
+
 The tables are made from the program: `python -m tests.web.settings_page > docs/settings.md`.
 
 ## Site, worker and commands

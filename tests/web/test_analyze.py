@@ -11,7 +11,7 @@ from django.test import Client
 from discern.text.contract import MAX_TEXT_CHARS
 from discern.web.accounts.models import User
 from discern.web.text.models import Analysis
-from discern.web.text.services import MAX_TEXTS
+from discern.web.text.services import MAX_CALL_CHARS, MAX_TEXTS
 from tests.doors.inputs import BAD_BODIES, GOOD_TEXTS, BadBody
 from tests.fakes.engine import WordEngine
 
@@ -58,6 +58,20 @@ def test_as_many_texts_as_the_limit_pass_and_one_more_does_not(api: Client) -> N
     assert (refused.json()["field"], refused.json()["limit"]) == ("texts", MAX_TEXTS)
 
 
+def test_as_many_characters_as_can_be_answered_in_time_pass_and_one_more_does_not(
+    api: Client, engine: WordEngine
+) -> None:
+    full = ["x" * MAX_TEXT_CHARS] * (MAX_CALL_CHARS // MAX_TEXT_CHARS)
+    assert sum(map(len, full)) == MAX_CALL_CHARS
+    assert analyze(api, texts=full).status_code == 200
+    engine.calls.clear()
+    refused = analyze(api, texts=[*full, "y"])
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+    assert (refused.json()["field"], refused.json()["limit"]) == ("texts", MAX_CALL_CHARS)
+    assert "/api/v1/text-jobs" in refused.json()["detail"]
+    assert engine.calls == []
+
+
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [
@@ -66,6 +80,7 @@ def test_as_many_texts_as_the_limit_pass_and_one_more_does_not(api: Client) -> N
         ({"texts": ["good", 3]}, "invalid_input", "texts[1]"),
         ({"texts": ["good", " "]}, "empty_input", "texts[1]"),
         ({"texts": ["x" * (MAX_TEXT_CHARS + 1)]}, "too_large", "texts[0]"),
+        ({"texts": ["good", "x" * (MAX_CALL_CHARS + 1)]}, "too_large", "texts[1]"),
         ({"text": "good", "texts": ["good"]}, "invalid_input", "texts"),
         ({"text": "good", "texts": None}, "invalid_input", "texts"),
         ({"text": None, "texts": ["good"]}, "invalid_input", "texts"),

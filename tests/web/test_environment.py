@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from discern.errors import ConfigurationInvalid
-from discern.web.environment import PREFIX, Environment, load_environment
+from discern.setting_names import PREFIX
+from discern.web import host
+from discern.web.environment import (
+    Environment,
+    load_environment,
+    load_site_environment,
+)
 from discern.web.storage import caches, databases
 from tests.web import settings_page
 from tests.web.live import ROOT, free_port
@@ -75,6 +81,27 @@ def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         read()
     assert "DISCERN_DEBUG" in caught.value.message
     assert "DISCERN_WEB_PORT" in caught.value.message
+
+
+def test_a_name_that_is_no_setting_is_refused_with_the_wrong_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PREFIX + "WEB_PROT", "9000")
+    with pytest.raises(ConfigurationInvalid, match="did you mean DISCERN_WEB_PORT"):
+        load_site_environment()
+    monkeypatch.setenv("DISCERN_DEBUG", "maybe")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load_site_environment()
+    assert len(caught.value.message.splitlines()) == 3
+
+
+def test_a_project_that_takes_an_app_in_is_only_warned_of_its_own_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PREFIX + "NEWSROOM", "1")
+    assert read().web_port == 8000
+    with pytest.warns(UserWarning, match=PREFIX + "NEWSROOM: there is no such setting"):
+        assert host.defaults()["WORKER_THREADS"] == 4
 
 
 def test_a_secret_is_never_shown_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:

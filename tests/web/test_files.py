@@ -196,4 +196,12 @@ def test_the_result_has_every_row_and_column_of_the_file(cells: list[tuple[str, 
     assert read[0][:4] == ["id", "score", "sentiment", "discern_score"]
     assert [row[:2] for row in read[1:]] == [[guarded(a), guarded(b)] for a, b in cells]
     assert all(len(row) == len(read[0]) for row in read)
-    assert {row[-1] for row in read[1:]} == {"invalid_input"}
+    assert read[0][-2:] == ["error", "error_message"]
+    assert {tuple(row[-2:]) for row in read[1:]} == {("invalid_input", "x")}
+
+
+def test_an_unclosed_quote_refuses_the_file_and_names_its_line() -> None:
+    text = 'id,text\n1,good\n2,"bad\n3,day\n'
+    layout = files.read_layout(text, format="csv")
+    with pytest.raises(InvalidInput, match="opens on line 3 is never closed"):
+        files.count_rows(text, layout, limit=10)

@@ -6,6 +6,7 @@ import csv
 import io
 import signal
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -26,6 +27,7 @@ from discern.web.jobs.outcome import run
 from discern.web.jobs.registry import kind_named
 from discern.web.text import files, jobs
 from discern.web.text.models import TextJob, TextJobChunk, TextJobSource
+from discern.web.text.services import MAX_CALL_CHARS
 from tests.fakes.engine import WordEngine
 from tests.web.live import LiveSite
 
@@ -95,6 +97,17 @@ def test_the_result_has_the_file_s_own_columns_and_guards_against_formulas(api: 
     assert [row["sentiment"] for row in rows] == ["positive", "neutral"]
     assert rows[0]["model"] == "words 1.0.0"
     assert float(rows[0]["score_positive"]) == pytest.approx(float(rows[0]["score"]))
+
+
+def test_the_result_says_of_a_refused_row_its_code_and_its_sentence(api: Client) -> None:
+    job = send(api, "id,text\n1,good\n2,\n3,Good, but dear\n").json()
+    work_all()
+    text = api.get(job["links"]["result"]).getvalue().decode()
+    good, blank, parted = csv.DictReader(io.StringIO(text))
+    assert (good["error"], good["error_message"]) == ("", "")
+    assert (blank["error"], blank["error_message"]) == ("empty_input", "'text' is blank.")
+    assert parted["error"] == "invalid_input"
+    assert parted["error_message"].startswith("The row has 3 cells for 2 columns")
 
 
 def test_rows_are_paged_by_offset_over_chunks(api: Client) -> None:
@@ -294,7 +307,7 @@ def test_very_long_texts_are_spread_over_several_calls(api: Client, engine: Word
     text = "good " * 19_000
     send(api, "text\n" + f"{text}\n" * 5)
     work_all()
-    assert [sum(map(len, call)) <= jobs.CALL_CHARS for call in engine.calls] == [True] * 3
+    assert [sum(map(len, call)) <= MAX_CALL_CHARS for call in engine.calls] == [True] * 3
 
 
 def test_a_failed_job_says_why_and_is_finished_by_a_retry(
@@ -380,3 +393,13 @@ def _wait(condition: Any, *, within_s: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_a_file_taken_before_open_quotes_were_refused_still_gives_its_result(api: Client) -> None:
+    job = send(api, 'text,id\ngood,1\n"bad",2\n').json()
+    work_all()
+    source = TextJobSource.objects.get(job_id=job["id"])
+    source.content = zlib.compress(b'text,id\ngood,1\n"bad,2\n')
+    source.save()
+    lines = api.get(job["links"]["result"]).getvalue()
+    assert len(list(csv.reader(io.StringIO(lines.decode(), newline="")))) == 3

@@ -66,7 +66,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description The mood of `text`, or of each of `texts` (256 at most). */
+        /** @description The mood of `text`, or of each of `texts` (256 at most; more as a file of texts). */
         post: operations["analyze"];
         delete?: never;
         options?: never;
@@ -665,7 +665,7 @@ export interface components {
         AnalyzeRequest: {
             /** @description One text. Give this or `texts`. */
             text?: string;
-            /** @description Several texts, 2,000,000 characters in all at most. */
+            /** @description Several texts, 200,000 characters in all at most. */
             texts?: string[];
             /** @description A model's name; absent: the active one. */
             model?: string;

@@ -15,7 +15,8 @@ from typing import Final, cast
 import click
 
 from discern import __version__
-from discern.errors import DiscernError, MissingExtra
+from discern.errors import ConfigurationInvalid, DiscernError, MissingExtra
+from discern.setting_names import unknown_names
 
 COMMANDS: Final = {
     "up": ("discern.cli.up", "up"),
@@ -99,6 +100,8 @@ def cli() -> None:
       discern up                  the whole product on http://127.0.0.1:8000
       discern models list         what is installed, and which answers what
     """
+    if unknown := unknown_names(os.environ):
+        raise ConfigurationInvalid("The environment is wrong.\n" + "\n".join(unknown))
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def analyze(
     A table's rows come back with the mood, its score and every class's score beside their own
     columns; where a name is taken, as discern_NAME. A run that was cut off goes on where it
     stopped when the command is given again. A row that cannot be analyzed (blank, over the
-    limit) says why and stops nothing.
+    limit) says why, as a code in error and a sentence in error_message, and stops nothing.
     """
     texts, source = _told_apart(texts, source)
     _check_options(source, output, as_json)
@@ -206,7 +206,7 @@ def _write_table(source: Path, target: Path, moods: PartialResults) -> Counter[s
         own |= dict.fromkeys(row)
         labels |= dict.fromkeys(mood["scores"])
         counts[mood["sentiment"] or "not analyzed"] += 1
-    added = ("sentiment", "score", *labels, "windows", "error")
+    added = ("sentiment", "score", *labels, "windows", "error", "error_message")
     names = {name: _free_name(name, own) for name in added}
 
     def rows() -> Iterator[tables.Row]:
@@ -237,7 +237,8 @@ def _columns(mood: Sentiment | DiscernError) -> dict[str, Any]:
             "score": None,
             "scores": {},
             "windows": None,
-            "error": mood.message,
+            "error": mood.code,
+            "error_message": mood.message,
         }
     return {
         "sentiment": mood.label,
@@ -245,4 +246,5 @@ def _columns(mood: Sentiment | DiscernError) -> dict[str, Any]:
         "scores": {label: round(score, 6) for label, score in mood.scores.items()},
         "windows": mood.windows,
         "error": "",
+        "error_message": "",
     }

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
 FLUSH_ROWS: Final = 256
+ROW_FORM: Final = "2"
+"""Of what a row done holds: an earlier version's rows are done again, not mixed with these."""
 
 
 @contextmanager
@@ -69,7 +71,9 @@ class Course:
 def fingerprint(source: Path, *parts: str) -> str:
     """Tells whether an earlier run was over the same file and with the same options."""
     stat = source.stat()
-    text = "\0".join((str(source.resolve()), str(stat.st_size), str(stat.st_mtime_ns), *parts))
+    text = "\0".join(
+        (ROW_FORM, str(source.resolve()), str(stat.st_size), str(stat.st_mtime_ns), *parts)
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

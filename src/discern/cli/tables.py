@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
+from discern.delimited import csv_rows
 from discern.errors import InvalidInput, MissingExtra
+from discern.recommendations.parquet import read_parquet
 
 Row = dict[str, Any]
 FORMATS: Final = {
@@ -27,9 +29,6 @@ FORMATS: Final = {
 }
 LINE_COLUMN: Final = "text"
 DELIMITERS: Final = ",;\t|"
-
-# A field longer than any text allowed must be that row's error, not the end of the file.
-csv.field_size_limit(2**30)
 
 
 class BrokenRow(dict[str, Any]):
@@ -94,11 +93,12 @@ def read_rows(path: Path) -> Iterator[Row]:
 
     Raises:
         InvalidInput: the file does not exist or breaks its format; the message names the line.
+        TooLarge: Parquet that unpacks to more than :mod:`~discern.recommendations.parquet` takes.
         MissingExtra: Parquet without pyarrow.
     """
     kind = check_source(path)
     if kind == "parquet":
-        yield from _read_parquet(path)
+        yield from map(dict, read_parquet(path, name=path.name, columns=None))
         return
     read = {"csv": _read_csv, "jsonl": _read_jsonl, "lines": _read_lines}[kind]
     try:
@@ -191,7 +191,7 @@ def _read_csv(stream: IO[str]) -> Iterator[Row]:
     named = re.sub(r'"[^"]*"', "", head)
     delimiter = max(DELIMITERS, key=named.count)
     stream.seek(0)
-    lines = csv.reader(stream, delimiter=delimiter)
+    lines = csv_rows(stream, delimiter=delimiter)
     reader = (cells for cells in lines if cells and cells != [""])
     columns = _unique(next(reader, []))
     for cells in reader:
@@ -245,15 +245,6 @@ def _pyarrow() -> Any:
             "Parquet needs pyarrow: pip install 'discern[parquet]'.", field="input"
         ) from error
     return pyarrow
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    pyarrow = _pyarrow()
-    try:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=1024):
-            yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise InvalidInput(f"'{path.name}' is not readable Parquet: {error}.") from error
 
 
 def _write_parquet(path: Path, rows: Iterable[Row], columns: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from discern.errors import BundleInvalid, ConfigurationInvalid, InferenceFailed, MissingExtra
-from discern.inference.contract import Array, Session, TensorInfo
+from discern.inference.contract import Array, TensorInfo
 
 Provider = Literal["cpu", "cuda"]
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -23,7 +23,7 @@ _NUMPY_TYPES: Final = {
 
 def open_session(
     path: str | os.PathLike[str], *, threads: int = 1, provider: Provider = "cpu"
-) -> Session:
+) -> OnnxSession:
     """Loads a model file.
 
     With one thread the calling thread computes, so one session serves as many callers at once as
@@ -70,8 +70,20 @@ class OnnxSession:
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """Runs once; see :class:`~discern.inference.contract.Session`."""
+        return self._run(feeds, None)
+
+    def run_and_shrink(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Runs once and gives the memory that runs have needed back to the system, which takes the
+        next run longer: for inputs that are far larger than most. On processors only."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return self._run(feeds, options)
+
+    def _run(self, feeds: Mapping[str, Array], options: Any) -> list[Array]:
         try:
-            results: list[Array] = self._session.run(None, feeds)
+            results: list[Array] = self._session.run(None, feeds, options)
         except Exception as error:  # as above
             raise InferenceFailed("The model failed on this input.") from error
         return results

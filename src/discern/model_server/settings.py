@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -13,6 +14,7 @@ from discern.engine.options import EngineOptions, Observer
 from discern.errors import ConfigurationInvalid
 from discern.inference.contract import BatchLimits
 from discern.inference.machine import available_cpus
+from discern.setting_names import unknown_names
 
 PREFIX: Final = "DISCERN_MODEL_SERVER_"
 MIN_TOKEN_CHARS: Final = 16
@@ -155,14 +157,18 @@ def load_settings(**overrides: Any) -> ModelServerSettings:
     """Reads the environment; ``overrides`` that are not None come before it.
 
     Raises:
-        ConfigurationInvalid: names every wrong variable and its rule, one on a line.
+        ConfigurationInvalid: names every wrong variable and its rule, one on a line, and every
+            one that begins with ``DISCERN_`` and is no setting of any process.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    lines = unknown_names(os.environ)
     try:
-        return ModelServerSettings(**given)
+        settings = ModelServerSettings(**given)
     except ValidationError as error:
-        lines = [_explain(dict(item)) for item in error.errors(include_url=False)]
-        raise ConfigurationInvalid("The settings are wrong.\n" + "\n".join(lines)) from None
+        lines += [_explain(dict(item)) for item in error.errors(include_url=False)]
+    if lines:
+        raise ConfigurationInvalid("The settings are wrong.\n" + "\n".join(lines))
+    return settings
 
 
 def _explain(item: dict[str, Any]) -> str:

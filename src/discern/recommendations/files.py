@@ -14,6 +14,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import IO, Any, Final
 
+from discern import delimited
 from discern.errors import InvalidInput
 from discern.recommendations.contract import (
     MAX_TAGS,
@@ -122,11 +123,10 @@ def csv_rows(lines: Iterable[str]) -> Iterator[list[str]]:
     """The rows of CSV.
 
     Raises:
-        csv.Error: not CSV, or a field of more than :data:`MAX_FIELD_CHARS` characters.
+        csv.Error: not CSV, a quote that is never closed, or a field of more than
+            :data:`MAX_FIELD_CHARS` characters.
     """
-    # The module's own limit is one for the whole process, where others read other files.
-    csv.field_size_limit(2**30)
-    for values in csv.reader(lines):
+    for values in delimited.csv_rows(lines):
         if values and max(map(len, values)) > MAX_FIELD_CHARS:
             raise csv.Error(f"a field has more than {MAX_FIELD_CHARS:,} characters")
         yield values

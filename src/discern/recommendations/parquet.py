@@ -28,10 +28,10 @@ BYTES_A_VALUE: Final = 64
 
 
 def read_parquet(
-    source: Path | IO[bytes], *, name: str, columns: Collection[str]
+    source: Path | IO[bytes], *, name: str, columns: Collection[str] | None
 ) -> Iterator[Mapping[str, Any]]:
-    """The rows of a Parquet file with those of its ``columns`` that it has, streamed; ``name`` is
-    what errors call it. Times are read to the microsecond.
+    """The rows of a Parquet file with those of its ``columns`` that it has, or with all where they
+    are None, streamed; ``name`` is what errors call it. Times are read to the microsecond.
 
     Raises:
         InvalidInput: not Parquet, none of the columns, or a value in it that Python does not know,
@@ -60,19 +60,22 @@ def read_parquet(
 
 
 def _rows(
-    source: Path | IO[bytes], name: str, columns: Collection[str]
+    source: Path | IO[bytes], name: str, columns: Collection[str] | None
 ) -> Iterator[Mapping[str, Any]]:
     import pyarrow.parquet
 
     with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
         metadata = pyarrow.parquet.read_metadata(stream)
-        wanted = [field for field in metadata.schema.to_arrow_schema().names if field in columns]
+        names = metadata.schema.to_arrow_schema().names
+        wanted = [field for field in names if columns is None or field in columns]
         if not wanted:
             raise InvalidInput(f"'{name}' has none of the columns that are read.", field="file")
         if len(set(wanted)) < len(wanted):
             raise InvalidInput(f"'{name}' has a column twice.", field="file")
-        repeated = _repeated_texts(metadata, wanted)
-        longest = _check_groups(metadata, stream, wanted, repeated, name)
+        # A name may have a point in it, as a path has; where all are read nobody need tell.
+        told_apart = None if columns is None else wanted
+        repeated = _repeated_texts(metadata, told_apart)
+        longest = _check_groups(metadata, stream, told_apart, repeated, name)
         file = pyarrow.parquet.ParquetFile(
             stream,
             metadata=metadata,
@@ -82,7 +85,9 @@ def _rows(
         )
         rows_at_once = max(1, min(ROWS_AT_ONCE, MAX_BYTES_AT_ONCE // max(longest, 1)))
         rows = size = 0
-        for batch in file.iter_batches(batch_size=rows_at_once, columns=wanted, use_threads=False):
+        for batch in file.iter_batches(
+            batch_size=rows_at_once, columns=told_apart, use_threads=False
+        ):
             rows += batch.num_rows
             size += sum(map(_unpacked, batch.columns))
             if size > MAX_BYTES_AT_ONCE:
@@ -96,7 +101,7 @@ def _rows(
 def _check_groups(
     metadata: Any,
     stream: IO[bytes],
-    wanted: Collection[str],
+    wanted: Collection[str] | None,
     repeated: Collection[str],
     name: str,
 ) -> int:
@@ -106,7 +111,7 @@ def _check_groups(
     left = stream.seek(0, os.SEEK_END) - metadata.serialized_size
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         chunks = [group.column(place) for place in range(group.num_columns)]
-        chunks = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in wanted]
+        chunks = [chunk for chunk in chunks if _is_wanted(chunk.path_in_schema, wanted)]
         # Before any page is looked for: one that many groups share would be read for each.
         left -= sum(max(0, chunk.total_compressed_size) for chunk in chunks)
         if left < 0:
@@ -143,7 +148,11 @@ def _pages(chunk: Any, stream: IO[bytes]) -> Pages:
     return read_pages(stream, start, int(chunk.total_compressed_size))
 
 
-def _repeated_texts(metadata: Any, wanted: Collection[str]) -> list[str]:
+def _is_wanted(path: str, wanted: Collection[str] | None) -> bool:
+    return wanted is None or path.split(".")[0] in wanted
+
+
+def _repeated_texts(metadata: Any, wanted: Collection[str] | None) -> list[str]:
     """The paths of texts of which a row may hold many, as tags."""
     leaves = map(metadata.schema.column, range(metadata.num_columns))
     return [
@@ -151,7 +160,7 @@ def _repeated_texts(metadata: Any, wanted: Collection[str]) -> list[str]:
         for leaf in leaves
         if leaf.max_repetition_level
         and leaf.physical_type == "BYTE_ARRAY"
-        and leaf.path.split(".")[0] in wanted
+        and _is_wanted(leaf.path, wanted)
     ]
 
 

@@ -23,6 +23,10 @@ DEFAULT_TEXT_SCORE: Final = 0.5
 DETECTION_SIDE: Final = 1_280
 """The longest side, in pixels, at which lines are looked for; they are read at full size."""
 
+MOST_KEPT_PIXELS: Final = 1_280 * 1_024
+"""Looking for lines in more takes memory that is not kept: sheets of paper and what cameras take
+are narrower."""
+
 MAX_LINES: Final = 300
 _MODELS: Final = {"Det": "*_det_*.onnx", "Rec": "*_rec_*.onnx", "Cls": "*_cls_*.onnx"}
 
@@ -32,9 +36,10 @@ class TextReader:
 
     Calls from several threads share a few copies of the models, for none may be used by two at
     once. A further copy is loaded only when a call finds all others busy. A copy keeps the memory
-    that its largest picture needed: 100 MB for the models, 150 MB more from 640 x 480 pixels on
-    and 400 MB from 1280 x 1280, past which nothing grows. Giving it back after each picture cost
-    a quarter to a half of the processor time, and peaked no lower.
+    that its largest picture needed: 100 MB for the models, 90 MB more from 640 x 480 pixels on
+    and 240 MB from 1280 x 960, past which nothing grows. What a squarer one needs, 380 MB at
+    1280 x 1280, is given back after it, and cost it a third more processor time; after each
+    picture that would cost a quarter to a half.
 
     Args:
         threads: how many processors one call may use.
@@ -160,12 +165,18 @@ def _open_engine(threads: int) -> Any:
 
 def _keep_memory(finder: Any, threads: int) -> None:
     """Lets the line finder keep its memory between runs; the package has it fetched from the
-    system anew, and cleared, each time: a quarter of the time at 640 pixels, half at 1280."""
+    system anew, and cleared, each time: a quarter of the time at 640 pixels, half at 1280. What
+    only the largest need is given back."""
     from discern.inference.session import open_session
 
     session = open_session(_model_file("Det"), threads=threads)
     name = session.inputs[0].name
-    finder.session = lambda tensor: session.run({name: tensor})[0]
+
+    def run(tensor: Any) -> Any:
+        large = tensor.shape[2] * tensor.shape[3] > MOST_KEPT_PIXELS
+        return (session.run_and_shrink if large else session.run)({name: tensor})[0]
+
+    finder.session = run
 
 
 def _prepare_plane_by_plane(finder: Any, cv2: Any) -> None:

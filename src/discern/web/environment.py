@@ -27,8 +27,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from discern.errors import ConfigurationInvalid
+from discern.setting_names import PREFIX, unknown_names
 
-PREFIX = "DISCERN_"
 MIN_SECRET_CHARS = 50
 _RATE = re.compile(r"[1-9][0-9]*/(second|minute|hour|day)")
 
@@ -366,14 +366,33 @@ def _kept_secret(path: Path) -> str:
 def load_environment() -> Environment:
     """Reads and checks the environment once for this process.
 
+    A variable that is no setting is not looked at: a Django project that takes an app in may have
+    its own. The site's processes call :func:`load_site_environment`.
+
     Raises:
         ConfigurationInvalid: names every wrong variable and its rule, one on a line.
     """
+    return _read([])
+
+
+def load_site_environment() -> Environment:
+    """As :func:`load_environment`, for processes to which every ``DISCERN_*`` variable belongs.
+
+    Raises:
+        ConfigurationInvalid: also names those that are no setting, and the nearest that is.
+    """
+    unknown = unknown_names(os.environ)
+    return _read(unknown) if unknown else load_environment()
+
+
+def _read(wrong: list[str]) -> Environment:
     try:
-        return Environment()
+        environment = Environment()
     except ValidationError as error:
-        lines = [_explain(dict(item)) for item in error.errors(include_url=False)]
-        raise ConfigurationInvalid("The environment is wrong.\n" + "\n".join(lines)) from None
+        wrong = [*wrong, *(_explain(dict(item)) for item in error.errors(include_url=False))]
+    if wrong:
+        raise ConfigurationInvalid("The environment is wrong.\n" + "\n".join(wrong))
+    return environment
 
 
 def _explain(item: dict[str, Any]) -> str:

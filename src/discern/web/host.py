@@ -8,12 +8,15 @@ The project keeps its user model, its content model, its database and its addres
 
 from __future__ import annotations
 
+import os
+import warnings
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from discern.setting_names import unknown_names
 from discern.web.api.rates import Rate
 from discern.web.environment import load_environment
 
@@ -29,10 +32,15 @@ def defaults() -> dict[str, Any]:
     """The settings that recommendations read, by name, from the ``DISCERN_*`` environment; the
     site's own settings have the same. A project sets its own after them where it wants others.
 
+    A variable that begins with ``DISCERN_`` and is no setting is warned of and nothing more: it may
+    be the project's own. (The site refuses to start with one.)
+
     Raises:
         ConfigurationInvalid: a variable of the environment is wrong.
     """
     environment = load_environment()
+    if unknown := unknown_names(os.environ):
+        warnings.warn("In the environment:\n" + "\n".join(unknown), stacklevel=2)
     return {
         "ENVIRONMENT": environment,
         "ENGINE_FACTORY": "discern.web.engine.remote_engine",

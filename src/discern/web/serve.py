@@ -24,7 +24,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from discern.errors import ConfigurationInvalid
-from discern.web.environment import Environment, load_environment
+from discern.web.environment import Environment, load_site_environment
 from discern.web.processes import forget_dead_processes
 
 GRACE_S: Final = 10
@@ -107,7 +107,7 @@ def main() -> int:
     """Runs until stopped; a wrong environment is one readable message, status 2."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "discern.web.settings")
     try:
-        environment = load_environment()
+        environment = load_site_environment()
         _check_address(environment)
         forget_dead_processes(environment.shared_metrics_dir)
     except ConfigurationInvalid as error:

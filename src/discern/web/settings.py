@@ -8,11 +8,11 @@ from typing import Any
 from discern import __version__
 from discern.web import host
 from discern.web.api.rest import MANNERS
-from discern.web.environment import load_environment
+from discern.web.environment import load_site_environment
 from discern.web.processes import share_metrics
 from discern.web.storage import caches, databases, file_storages
 
-ENVIRONMENT = load_environment()
+ENVIRONMENT = load_site_environment()
 
 share_metrics(ENVIRONMENT)  # before anything imports prometheus_client, which decides then
 

@@ -198,3 +198,12 @@ def test_another_accounts_import_is_not_found(
     upload = SimpleUploadedFile("c.csv", b"content_id\nx\n")
     made = api.post(f"{API}/imports", {"kind": "contents", "file": upload}).json()
     assert other_api.get(f"{API}/imports/{made['id']}").status_code == 404
+
+
+def test_a_file_with_an_unclosed_quote_is_refused_and_nothing_taken(api: Client) -> None:
+    file = b'content_id,title\na,A\nb,"B\nc,C\n'
+    upload = SimpleUploadedFile("c.csv", file, content_type="text/csv")
+    refused = api.post(f"{API}/imports", {"kind": "contents", "file": upload})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_input")
+    assert "line 3 is never closed" in refused.json()["detail"]
+    assert not ImportJob.objects.exists()

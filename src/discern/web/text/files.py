@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from discern.delimited import csv_rows
 from discern.errors import EmptyInput, InvalidInput, TooLarge
 
 CHUNK_ROWS: Final = 128
@@ -24,9 +25,6 @@ DELIMITERS: Final = ",;\t|"
 FORMATS: Final = ("csv", "jsonl")
 
 _QUOTED: Final = re.compile(r'"[^"]*"')
-
-# A field longer than any text allowed must be that row's error, not the end of the file.
-csv.field_size_limit(2**30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +99,18 @@ def read_layout(text: str, *, format: str, column: str = "", has_header: bool = 
     return Layout(format, columns, _choose(columns, column), has_header, delimiter)
 
 
-def read_rows(text: str, layout: Layout) -> Iterator[Row]:
-    """Every row that is not an empty line, in order."""
+def read_rows(text: str, layout: Layout, *, closed: bool = True) -> Iterator[Row]:
+    """Every row that is not an empty line, in order.
+
+    Raises:
+        InvalidInput: not CSV, or, unless ``closed`` is False, a quote in it is never closed.
+    """
     if layout.format == "jsonl":
         for line in text.split("\n"):
             if line.strip():
                 yield _jsonl_row(line, layout)
         return
-    rows = _csv_rows(text, layout.delimiter)
+    rows = _csv_rows(text, layout.delimiter, closed=closed)
     if layout.has_header:
         next(rows, None)
     at = layout.columns.index(layout.column)
@@ -136,7 +138,7 @@ def count_rows(text: str, layout: Layout, *, limit: int) -> int:
     """How many rows there are.
 
     Raises:
-        EmptyInput: none. TooLarge: more than ``limit``.
+        EmptyInput: none. TooLarge: more than ``limit``. InvalidInput: as :func:`read_rows`.
     """
     count = 0
     for _ in read_rows(text, layout):
@@ -152,14 +154,14 @@ def count_rows(text: str, layout: Layout, *, limit: int) -> int:
     return count
 
 
-def _csv_rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+def _csv_rows(text: str, delimiter: str, *, closed: bool = True) -> Iterator[list[str]]:
+    rows = csv_rows(io.StringIO(text, newline=""), delimiter=delimiter, closed=closed)
     try:
-        for cells in reader:
+        for cells in rows:
             if cells and cells != [""]:
                 yield cells
     except csv.Error as error:
-        raise InvalidInput(f"Line {reader.line_num:,} is not CSV: {error}.", field="file") from None
+        raise InvalidInput(f"The file is not CSV: {error}.", field="file") from None
 
 
 def _guess_delimiter(text: str) -> str:

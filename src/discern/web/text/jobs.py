@@ -23,13 +23,10 @@ from discern.web.jobs.registry import Kind, register
 from discern.web.jobs.work import Work
 from discern.web.text import files, results
 from discern.web.text.models import TextJob, TextJobChunk, TextJobSource
-from discern.web.text.services import analyze
+from discern.web.text.services import MAX_CALL_CHARS, analyze
 
 MAX_UNFINISHED: Final = 20
 """The most jobs of one person that wait or run."""
-
-CALL_CHARS: Final = 200_000
-"""The most characters in one call of the engine, so that others are not kept waiting."""
 
 
 def accept(
@@ -135,7 +132,8 @@ def result_csv(job: TextJob) -> Iterator[str]:
     if job.state != State.DONE:
         raise Conflict(f"The result comes once the job is done; it is {job.state}.")
     text, layout = _source(job)
-    rows = files.read_rows(text, layout)
+    # Done is done: a file taken before open quotes were refused gives its result all the same.
+    rows = files.read_rows(text, layout, closed=False)
     return results.csv_lines(layout.columns, rows, _all_results(job), job.labels)
 
 
@@ -208,7 +206,7 @@ def _calls(texts: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
     batch: list[tuple[int, str]] = []
     chars = 0
     for at, text in texts:
-        if batch and chars + len(text) > CALL_CHARS:
+        if batch and chars + len(text) > MAX_CALL_CHARS:
             yield batch
             batch, chars = [], 0
         batch.append((at, text))

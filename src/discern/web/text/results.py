@@ -79,8 +79,10 @@ def csv_lines(
     results: Iterable[Mapping[str, Any]],
     labels: Sequence[str],
 ) -> Iterator[str]:
-    """The file's own columns, then the mood, every label's score, the model and the error."""
-    added = ["sentiment", "score", *(f"score_{label}" for label in labels), "model", "error"]
+    """The file's own columns, then the mood, every label's score, the model, and of a refused
+    row the error's code and its sentence."""
+    added = ["sentiment", "score", *(f"score_{label}" for label in labels), "model"]
+    added += ["error", "error_message"]
     taken = set(columns)
     names = [f"discern_{name}" if name in taken else name for name in added]
     writer = csv.writer(_Echo())
@@ -94,13 +96,15 @@ def csv_lines(
 
 def _result_cells(result: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
     if result["error"]:
-        return ["", "", *("" for _ in labels), "", result["error"]["code"]]
+        error = result["error"]
+        return ["", "", *("" for _ in labels), "", error["code"], guarded(error["detail"])]
     scores = result["scores"]
     return [
         result["label"],
         f"{result['score']:.6f}",
         *(f"{scores[label]:.6f}" if label in scores else "" for label in labels),
         result["model"],
+        "",
         "",
     ]
 

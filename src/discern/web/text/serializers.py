@@ -9,7 +9,7 @@ from rest_framework import serializers
 from discern.text.contract import MAX_TEXT_CHARS
 from discern.web.jobs.models import State
 from discern.web.text.models import Analysis
-from discern.web.text.services import MAX_COMMENT_CHARS, MAX_TEXTS
+from discern.web.text.services import MAX_CALL_CHARS, MAX_COMMENT_CHARS, MAX_TEXTS
 
 
 class AnalyzeSerializer(serializers.Serializer[Any]):
@@ -23,7 +23,7 @@ class AnalyzeSerializer(serializers.Serializer[Any]):
         required=False,
         min_length=1,
         max_length=MAX_TEXTS,
-        help_text="Several texts, 2,000,000 characters in all at most.",
+        help_text=f"Several texts, {MAX_CALL_CHARS:,} characters in all at most.",
     )
     model = serializers.CharField(
         required=False, help_text="A model's name; absent: the active one."

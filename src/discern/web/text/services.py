@@ -19,6 +19,11 @@ from discern.web.text.models import Analysis
 MAX_TEXTS: Final = 256
 """The most texts in one request; files of texts have a way of their own."""
 
+MAX_CALL_CHARS: Final = 200_000
+"""The most characters in one call of the engine, over all its texts: two slow or busy processors
+answer for so many within the time a request has, and nobody else is kept waiting long. The engine
+itself takes more, from callers who set a longer time."""
+
 MAX_COMMENT_CHARS: Final = 2_000
 
 
@@ -43,7 +48,23 @@ def read_texts(given: Mapping[str, object]) -> list[str]:
             field="texts",
             limit=MAX_TEXTS,
         )
+    if isinstance(texts, list):
+        _check_total(texts)
     return check_texts(texts)
+
+
+def _check_total(texts: list[object]) -> None:
+    total = sum(len(text) for text in texts if isinstance(text, str))
+    if total <= MAX_CALL_CHARS:
+        return
+    for index, text in enumerate(texts):
+        check_text(text, field=f"texts[{index}]")
+    raise TooLarge(
+        f"'texts' holds {total:,} characters in all; the limit is {MAX_CALL_CHARS:,}. Send larger "
+        "amounts as a file to /api/v1/text-jobs.",
+        field="texts",
+        limit=MAX_CALL_CHARS,
+    )
 
 
 def analyze(*, texts: Sequence[str], model: str | None = None) -> list[Sentiment]:

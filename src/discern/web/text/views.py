@@ -47,7 +47,7 @@ class AnalyzeView(ApiView):
         responses=AnalyzeResponseSerializer,
     )
     def post(self, request: Request) -> Response:
-        """The mood of `text`, or of each of `texts` (256 at most)."""
+        """The mood of `text`, or of each of `texts` (256 at most; more as a file of texts)."""
         data = json_object(request)
         check_fields(data, {"text", "texts", "model", "record"})
         wanted = _flag(data, "record")
