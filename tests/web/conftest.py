@@ -30,8 +30,11 @@ for _name in [*_OWN, "PROMETHEUS_MULTIPROC_DIR"]:
 os.environ.update(_before)
 
 from django.core.cache import cache  # noqa: E402
+from django.core.signals import request_finished, request_started  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
 from django.test import Client  # noqa: E402
 
+from discern.web import shortcut  # noqa: E402
 from discern.web.accounts.models import User  # noqa: E402
 from discern.web.accounts.services import create_key  # noqa: E402
 from discern.web.api.counts import FileCounts, get_counts  # noqa: E402
@@ -39,6 +42,7 @@ from discern.web.engine import MeteredEngine, get_engine  # noqa: E402
 from tests.fakes.engine import WordEngine  # noqa: E402
 from tests.web.chores.kind import Chosen  # noqa: E402
 from tests.web.live import LiveSite  # noqa: E402
+from tests.web.two_ways import Ways  # noqa: E402
 
 PASSWORD = "correct horse battery"
 _LIVE = {"site", "two_processes", "slow_site"}
@@ -99,6 +103,26 @@ def other_api(stranger: User) -> Client:
 def client_of(user: User) -> Client:
     secret = create_key(owner=user, name="test").secret
     return Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
+
+
+@pytest.fixture
+def ways_and_connections(person: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ways]:
+    """With requests that let go of connections, as those of a running site do."""
+    shortcut._learned.clear()
+    yield Ways(create_key(owner=person, name="test").secret, monkeypatch)
+    shortcut._learned.clear()
+
+
+@pytest.fixture
+def ways(ways_and_connections: Ways, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ways]:
+    """In the test's own transaction, which would end with its connection."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    monkeypatch.setattr(shortcut, "close_old_connections", lambda: None)
+    yield ways_and_connections
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture(scope="session")
