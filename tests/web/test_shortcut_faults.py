@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
 from django.db import InterfaceError
+from django.http import HttpRequest, HttpResponseBase
 from django.test import override_settings
 
 from discern.web import shortcut
 from discern.web.accounts import services as accounts
 from discern.web.api.counts import get_counts
 from discern.web.monitoring import middleware as monitoring
+from discern.web.monitoring.middleware import GetResponse
 from tests.fakes.engine import WordEngine
 from tests.services import free_port
 from tests.web.live import LiveSite
@@ -71,6 +75,44 @@ def test_numbers_that_cannot_be_kept_cost_one_count_and_are_answered_as_by_djang
         by_site = ways.site()
     assert by_site.status == "500 Internal Server Error"
     assert int(ways.short().headers["RateLimit-Remaining"]) == before - 3
+
+
+def witness(get_response: GetResponse) -> GetResponse:
+    """A middleware of somebody else's."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response.headers["X-Witness"] = request.headers["X-Forwarded-For"]
+        return response
+
+    return middleware
+
+
+def test_a_middleware_that_an_operator_adds_sees_every_request(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = f"{__name__}.{witness.__name__}"
+    with override_settings(MIDDLEWARE=[*settings.MIDDLEWARE, added]):
+        monkeypatch.setattr(ways, "_django", get_wsgi_application())
+        for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
+            answer = ways.site(HTTP_X_FORWARDED_FOR=address)
+            assert answer.headers["X-Witness"] == address
+
+
+def test_large_headers_are_not_kept(ways: Ways) -> None:
+    for _ in range(2):
+        assert ways.site(HTTP_X_PADDING="a" * shortcut.MOST_KIND_CHARS).status == "200 OK"
+    assert not shortcut._learned
+
+
+def test_what_a_balancer_writes_anew_into_each_request_makes_no_kind_of_its_own(
+    ways: Ways,
+) -> None:
+    ways.short()
+    before = ways.reached_django
+    for number in range(3):
+        ways.site(HTTP_X_AMZN_TRACE_ID=f"Root={number}", HTTP_CF_RAY=f"{number}-AMS")
+    assert ways.reached_django == before
 
 
 def test_who_has_no_key_is_refused_before_the_body_is_there(site: LiveSite) -> None:
