@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from discern.cli import cli, tables
+from discern.cli import analyze, cli, evaluate, tables
 from discern.errors import DiscernError, InvalidInput, TooLarge
+from discern.text.contract import TIMELY_CHARS
+from tests.fakes.engine import WordEngine
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -254,3 +256,14 @@ def test_every_column_of_parquet_is_kept_whatever_it_holds_and_is_called(tmp_pat
     rows = list(tables.read_rows(target))
     assert len(rows) == 1_200
     assert all({name: row[name] for name in own} == own for row in rows)
+
+
+def test_no_call_asks_a_model_server_for_more_than_it_answers_in_time() -> None:
+    texts = ["good " * 15_000, "bad"] * 5
+    asked_once, asked_again = WordEngine(), WordEngine()
+    moods = list(analyze._moods(asked_once, [{"text": text} for text in texts], "text", None))
+    judged = evaluate._analyze_sorted(asked_again, texts, None)
+    assert [mood for _, mood in moods] == judged
+    for engine in (asked_once, asked_again):
+        assert len(engine.calls) < len(texts)
+        assert all(sum(map(len, call)) <= TIMELY_CHARS for call in engine.calls)

@@ -18,10 +18,9 @@ from discern.cli.engines import engine_option, open_engine
 from discern.cli.progress import PartialResults, fingerprint, progress_bar
 from discern.engine.interface import Engine
 from discern.errors import DiscernError, InvalidInput
-from discern.text.contract import Sentiment, check_text
+from discern.text.contract import TIMELY_CHARS, Sentiment, check_text
 
 CHUNK_TEXTS: Final = 512
-CHUNK_CHARS: Final = 1_000_000
 SHAPES: Final = {"negative": "▼", "neutral": "●", "positive": "▲"}
 
 
@@ -126,7 +125,7 @@ def _chunks(rows: Iterable[tables.Row], column: str) -> Iterator[list[tables.Row
     size = 0
     for row in rows:
         length = len(str(row.get(column) or ""))
-        if chunk and (len(chunk) >= CHUNK_TEXTS or size + length > CHUNK_CHARS):
+        if chunk and (len(chunk) >= CHUNK_TEXTS or size + length > TIMELY_CHARS):
             yield chunk
             chunk, size = [], 0
         chunk.append(row)

@@ -15,7 +15,7 @@ from discern.cli.engines import engine_option, open_engine
 from discern.cli.progress import progress_bar
 from discern.engine.interface import Engine
 from discern.errors import InvalidInput
-from discern.text.contract import MAX_TOTAL_CHARS, Sentiment, check_text
+from discern.text.contract import TIMELY_CHARS, Sentiment, check_text
 
 if TYPE_CHECKING:
     from discern.text.evaluate import SentimentQuality
@@ -103,11 +103,11 @@ def _analyze_sorted(engine: Engine, texts: list[str], model: str | None) -> list
 
 def _chunks(order: list[int], texts: list[str], size: int = 1000) -> list[list[int]]:
     chunks: list[list[int]] = [[]]
-    room = MAX_TOTAL_CHARS
+    room = TIMELY_CHARS
     for index in order:
         if len(chunks[-1]) == size or len(texts[index]) > room:
             chunks.append([])
-            room = MAX_TOTAL_CHARS
+            room = TIMELY_CHARS
         chunks[-1].append(index)
         room -= len(texts[index])
     return [chunk for chunk in chunks if chunk]

@@ -17,6 +17,11 @@ MAX_TEXTS: Final = 1_000
 MAX_TOTAL_CHARS: Final = 2_000_000
 """The most characters accepted in one call, over all its texts."""
 
+TIMELY_CHARS: Final = 200_000
+"""The most characters, over all its texts, of a call that is to be answered in time: two slow or
+busy processors answer for so many within ten seconds, and nobody else is kept waiting long. More
+is for callers who set a longer time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:

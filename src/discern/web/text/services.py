@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from discern.errors import EmptyInput, InvalidInput, NotFound, TooLarge
-from discern.text.contract import Sentiment, check_text, check_texts
+from discern.text.contract import TIMELY_CHARS, Sentiment, check_text, check_texts
 from discern.web.accounts.models import User
 from discern.web.engine import get_engine
 from discern.web.text.models import Analysis
@@ -19,10 +19,8 @@ from discern.web.text.models import Analysis
 MAX_TEXTS: Final = 256
 """The most texts in one request; files of texts have a way of their own."""
 
-MAX_CALL_CHARS: Final = 200_000
-"""The most characters in one call of the engine, over all its texts: two slow or busy processors
-answer for so many within the time a request has, and nobody else is kept waiting long. The engine
-itself takes more, from callers who set a longer time."""
+MAX_CALL_CHARS: Final = TIMELY_CHARS
+"""The most characters in one call of the engine, over all its texts."""
 
 MAX_COMMENT_CHARS: Final = 2_000
 
