@@ -205,3 +205,12 @@ def test_an_unclosed_quote_refuses_the_file_and_names_its_line() -> None:
     layout = files.read_layout(text, format="csv")
     with pytest.raises(InvalidInput, match="opens on line 3 is never closed"):
         files.count_rows(text, layout, limit=10)
+
+
+def test_a_result_that_is_sent_again_has_no_two_columns_of_one_name() -> None:
+    columns = ["text"]
+    for _ in range(3):
+        row = files.Row(["good", *[""] * (len(columns) - 1)], "good")
+        stored = [bad_result(1, row, InvalidInput("No."))]
+        columns = next(csv.reader(csv_lines(columns, [row], stored, ["bad", "good"])))
+    assert len(set(columns)) == len(columns) == 1 + 3 * 7

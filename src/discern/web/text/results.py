@@ -83,8 +83,7 @@ def csv_lines(
     row the error's code and its sentence."""
     added = ["sentiment", "score", *(f"score_{label}" for label in labels), "model"]
     added += ["error", "error_message"]
-    taken = set(columns)
-    names = [f"discern_{name}" if name in taken else name for name in added]
+    names = [_free_name(name, columns) for name in added]
     writer = csv.writer(_Echo())
     header = [guarded(name) for name in chain(columns, names)]
     yield writer.writerow(header)
@@ -92,6 +91,12 @@ def csv_lines(
         cells = [guarded(cell) for cell in row.cells[: len(columns)]]
         cells += [""] * (len(columns) - len(cells))
         yield writer.writerow([*cells, *_result_cells(result, labels)])
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name = f"discern_{name}"
+    return name
 
 
 def _result_cells(result: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
