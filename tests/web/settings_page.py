@@ -43,7 +43,7 @@ _CHOICES = """
 - **Web processes.** A request spends about 0.7 ms of processor time in the site, and one process
   runs Python on one core at a time. Two suit a small machine; add more when theirs is what is full.
   Those of one machine share their rate limits' counts; for several machines name a Redis in
-  `DISCERN_CACHE_URL`.
+  `DISCERN_CACHE_URL`. While it is away, requests are answered 503 with `Retry-After`.
 - **Proxies.** Behind a reverse proxy set `DISCERN_PROXIES=1` (or how many there are), and
   `DISCERN_HTTPS=1` when it speaks HTTPS to the world. The rate limits then count the address that
   the proxy reports, and `/metrics` asks for `DISCERN_METRICS_TOKEN`.

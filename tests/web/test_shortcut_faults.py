@@ -16,6 +16,7 @@ from django.test import override_settings
 from discern.web import shortcut
 from discern.web.accounts import services as accounts
 from discern.web.api.counts import get_counts
+from discern.web.api.middleware import RequestIdFilter
 from discern.web.monitoring import middleware as monitoring
 from discern.web.monitoring.middleware import GetResponse
 from tests.fakes.engine import WordEngine
@@ -58,9 +59,36 @@ def test_a_redis_that_is_away_is_answered_as_by_django(
     ways.short()
     request.getfixturevalue("counts_in_a_redis_that_is_away")
     by_site = ways.site()
-    assert by_site.status == "500 Internal Server Error"
+    assert by_site.status == "503 Service Unavailable"
+    assert by_site.headers["Retry-After"] == "2"
     assert orjson.loads(by_site.body)["request_id"] == by_site.headers["X-Request-Id"]
     assert by_site.lasting() == ways.django().lasting()
+
+
+def test_counts_that_do_not_answer_are_waited_for_once(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def late(name: str, *_: object) -> tuple[int, int]:
+        asked.append(name)
+        raise OSError("timed out")
+
+    ways.short()
+    monkeypatch.setattr(get_counts(), "add", late)
+    assert ways.site().status == "500 Internal Server Error"
+    assert len(asked) == 1
+
+
+def test_what_is_logged_on_the_short_way_names_the_request_that_is_answered(
+    ways: Ways, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.addFilter(RequestIdFilter())
+    ways.short()
+    request.getfixturevalue("counts_in_a_redis_that_is_away")
+    request_id = ways.site().headers["X-Request-Id"]
+    logged = [record for record in caplog.records if "counts requests" in record.getMessage()]
+    assert [vars(record)["request_id"] for record in logged] == [request_id]
 
 
 def test_numbers_that_cannot_be_kept_cost_one_count_and_are_answered_as_by_django(

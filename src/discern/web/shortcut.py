@@ -7,7 +7,8 @@ there. The headers that middlewares and views add are not written down here eith
 that the long way gave an earlier request with the same headers.
 
 Whatever is not plain, or turns out wrong, takes the long way from its first byte, with what must
-not happen twice carried along: the count, and the engine's error.
+not happen twice carried along: the request's id, the count, and what the counts or the engine
+raised.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ def answer(environ: dict[str, Any], kind: Kind) -> Answer | None:
 
 
 def _answer(environ: dict[str, Any]) -> Answer | None:
-    request_id = take_request_id(environ)
+    # The long way goes on with it: the lines logged so far must name the request that is answered.
+    request_id = environ["HTTP_X_REQUEST_ID"] = take_request_id(environ)
     close_old_connections()
     # Before the body, as in the long way: who has no key must not hold a thread by sending one
     # byte by byte.
@@ -162,7 +164,11 @@ def _answer(environ: dict[str, Any]) -> Answer | None:
     text = None if key is None else _text(environ)
     if key is None or text is None:
         return None
-    verdict = throttles.count_key(key.pk)
+    try:
+        verdict = throttles.count_key(key.pk)
+    except Exception as error:
+        carried.give(environ, verdict=None, error=error)
+        return None
     carried.give(environ, verdict=verdict)
     if not verdict.allowed:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import mmap
 import os
 import struct
@@ -15,6 +16,10 @@ from typing import Final, Protocol
 
 from django.conf import settings
 from django.core.cache import cache
+
+from discern.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 _SLOT: Final = struct.Struct("<16sQIII4x")
 SLOTS: Final = 65_536
@@ -38,7 +43,20 @@ class CacheCounts:
     """In Django's cache; shared by whatever shares that."""
 
     def add(self, name: str, period_s: int, window: int) -> tuple[int, int]:
-        """As :class:`Counts`."""
+        """As :class:`Counts`.
+
+        Raises:
+            Unavailable: the cache does not answer.
+        """
+        try:
+            return self._add(name, period_s, window)
+        except Exception as error:  # each cache has its own
+            log.warning("The cache that counts requests did not answer: %s", error)
+            raise Unavailable(
+                "The count of requests did not answer; try again shortly.", retry_after_s=2
+            ) from error
+
+    def _add(self, name: str, period_s: int, window: int) -> tuple[int, int]:
         key = f"rate:{name}:{period_s}:{window}"
         try:
             current = cache.incr(key)
