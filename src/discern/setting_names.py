@@ -46,6 +46,12 @@ _OF_THE_PLATFORM: Final = re.compile(
 _LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 
 
+def is_link(value: object) -> bool:
+    """Whether a variable that ends in ``_PORT`` holds the platform's address of a service, as
+    ``DISCERN_WEB_PORT`` does beside a service ``discern-web``, and no port that somebody set."""
+    return isinstance(value, str) and _LINK.match(value) is not None
+
+
 def unknown_names(environment: Mapping[str, str]) -> list[str]:
     """One line for each variable that begins with ``DISCERN_``, holds something and is no
     setting, with the name that is nearest to it. Values are not shown: they may be secret.
@@ -59,7 +65,7 @@ def unknown_names(environment: Mapping[str, str]) -> list[str]:
         and name.upper().startswith(PREFIX)
         and name.upper() not in KNOWN_NAMES
         and not _OF_THE_PLATFORM.fullmatch(name)
-        and not (name.endswith("_PORT") and _LINK.match(value))
+        and not (name.endswith("_PORT") and is_link(value))
     ]
 
 

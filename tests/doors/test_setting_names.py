@@ -75,6 +75,15 @@ def test_no_program_starts_with_a_mistyped_name(command: list[str], tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
+def test_a_service_that_is_called_like_a_program_leaves_its_port_standing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DISCERN_WEB_PORT", "tcp://10.96.0.5:8000")
+    monkeypatch.setenv("DISCERN_MODEL_SERVER_PORT", "tcp://10.96.0.6:80")
+    assert Environment().web_port == 8000
+    assert load_settings().port == 8600
+
+
 def test_the_model_server_takes_the_site_s_names_and_tells_a_mistyped_one_with_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -23,7 +23,8 @@ empty variable counts as absent. Lists are separated by commas.
 A variable that begins with `DISCERN_` and is no setting of any process is refused just the same,
 with the name that is nearest to it: a mistyped name would leave the default standing. All processes
 may be given one environment, so each knows the names of all. What Kubernetes writes for services
-whose name begins with `discern` is left alone. A Django project that takes an app in
+whose name begins with `discern` is left alone, also where it takes a setting's name
+(`DISCERN_WEB_PORT` beside a service `discern-web`). A Django project that takes an app in
 (`discern.web.host`) is only warned: the variable may be its own.
 
 The tables are made from the program: `python -m tests.web.settings_page > docs/settings.md`.

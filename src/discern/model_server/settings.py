@@ -14,7 +14,7 @@ from discern.engine.options import EngineOptions, Observer
 from discern.errors import ConfigurationInvalid
 from discern.inference.contract import BatchLimits
 from discern.inference.machine import available_cpus
-from discern.setting_names import unknown_names
+from discern.setting_names import is_link, unknown_names
 
 PREFIX: Final = "DISCERN_MODEL_SERVER_"
 MIN_TOKEN_CHARS: Final = 16
@@ -98,6 +98,11 @@ class ModelServerSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe message written to the log."
     )
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _set_port(cls, value: Any) -> Any:
+        return cls.model_fields["port"].default if is_link(value) else value
 
     @field_validator("tasks", "models", mode="before")
     @classmethod

@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from discern.errors import ConfigurationInvalid
-from discern.setting_names import PREFIX, unknown_names
+from discern.setting_names import PREFIX, is_link, unknown_names
 
 MIN_SECRET_CHARS = 50
 _RATE = re.compile(r"[1-9][0-9]*/(second|minute|hour|day)")
@@ -258,6 +258,11 @@ class Environment(BaseSettings):
     @classmethod
     def _absolute_home(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("web_port", mode="before")
+    @classmethod
+    def _set_port(cls, value: Any) -> Any:
+        return cls.model_fields["web_port"].default if is_link(value) else value
 
     @field_validator("secret_key")
     @classmethod
