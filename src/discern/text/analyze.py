@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from discern.catalog.manifest import Bundle
 from discern.errors import BundleInvalid
 from discern.text.contract import Sentiment, check_texts
+from discern.text.names import FILE as ORDINARY
 from discern.text.tokenize import Ids, Windows, WindowTokenizer
 
 Logits = NDArray[np.float32]
@@ -50,7 +51,8 @@ class SentimentAnalyzer:
     are divided by ``preprocessing.temperature`` and, in a text of more than
     ``preprocessing.sharpen_from`` tokens, multiplied by (tokens / sharpen_from) **
     ``preprocessing.sharpen_power``: much text tells a mood more surely than its average sentence
-    does. Without these keys they stay as they are.
+    does. Without these keys they stay as they are. Where ``preprocessing.unknown_name`` names a
+    word, it is read in place of names that are not known; see :mod:`discern.text.names`.
 
     Raises:
         BundleInvalid: the manifest lacks labels or its preprocessing table is wrong.
@@ -72,10 +74,14 @@ class SentimentAnalyzer:
         self._sharpen_power = _number(preprocessing, "sharpen_power", 0.0, least=0.0, most=1.0)
         self._temperature = _number(preprocessing, "temperature", 1.0, least=0.05, most=20.0)
         max_tokens = _whole(preprocessing, "max_tokens", 256)
+        name = preprocessing.get("unknown_name")
+        if name is not None and not isinstance(name, str):
+            raise BundleInvalid("'unknown_name' must be a word.", field="preprocessing")
         self._tokenizer = WindowTokenizer(
             bundle.path("tokenizer.json"),
             max_tokens=max_tokens,
             stride=_whole(preprocessing, "stride", (max_tokens - 2) * 3 // 4),
+            unknown_names=None if name is None else (bundle.path(ORDINARY), name),
         )
         self._runner = runner
 

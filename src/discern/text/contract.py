@@ -30,7 +30,7 @@ class Sentiment:
     ``scores`` maps every label to a probability (they sum to 1) in the model's label order;
     ``label`` is the most likely one and ``score`` its probability. ``windows`` says in how many
     overlapping windows the text was read: 1 for all but long texts. ``tokens`` counts the tokens
-    read, special tokens left out.
+    read, special tokens left out; a name that is read as any other (see the model's card) is one.
     """
 
     label: str

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer as FastTokenizer
 
 from discern.errors import BundleInvalid
+from discern.text.names import UnknownNames, load
 from discern.text.normalize import normalize
 from discern.text.words import Words
 
@@ -41,13 +42,23 @@ class WindowTokenizer:
         max_tokens: the length of a window in tokens, the two special tokens included.
         stride: how many tokens a window begins after the one before it; what is left of the
             window's length is the overlap.
+        unknown_names: the file of the words that are no names, and the word that is read in place
+            of a name that is not known; see :mod:`discern.text.names`. Without them, such a name
+            is read in pieces.
 
     Raises:
-        BundleInvalid: the file is unreadable or has no ``[CLS]`` and ``[SEP]`` tokens, or the
-            lengths do not fit each other.
+        BundleInvalid: a file is unreadable, there are no ``[CLS]`` and ``[SEP]`` tokens, the word
+            for unknown names is not a token, or the lengths do not fit each other.
     """
 
-    def __init__(self, path: Path, *, max_tokens: int, stride: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_tokens: int,
+        stride: int,
+        unknown_names: tuple[Path, str] | None = None,
+    ) -> None:
         if not 8 <= max_tokens <= 512 or not 1 <= stride <= max_tokens - 2:
             raise BundleInvalid(
                 "'max_tokens' must be 8 to 512 and 'stride' 1 to max_tokens - 2.",
@@ -64,6 +75,10 @@ class WindowTokenizer:
             raise BundleInvalid(f"{path.name} has no [CLS] and [SEP] tokens.")
         self._first, self._last = first, last
         self._words = Words(self._tokenizer)
+        self._names: UnknownNames | None = None
+        if unknown_names is not None:
+            ordinary, name = unknown_names
+            self._names = UnknownNames(self._tokenizer, load(ordinary), name)
         self._room = max_tokens - 2
         self._stride = stride
 
@@ -71,6 +86,8 @@ class WindowTokenizer:
         """The windows of each text, in order. A text of symbols the tokenizer drops entirely
         still has one window, holding the special tokens alone."""
         cleaned = [normalize(text) for text in texts]
+        if self._names is not None:
+            cleaned = [self._names.replace(text) for text in cleaned]
         found = [self._words.ids(text) for text in cleaned]
         whole = [text for text, ids in zip(cleaned, found, strict=True) if ids is None]
         if not whole:

@@ -97,7 +97,10 @@ def _phrases_of(tokenizer: Tokenizer) -> _Phrases | None:
         and isinstance(tokenizer.model, WordPiece)
     ):
         return None
-    phrases, words, later = _Phrases(), set(), set()
+    phrases = _Phrases()
+    words: set[str] = set()
+    later: set[str] = set()
+    last: set[str] = set()
     for token in tokenizer.get_added_tokens_decoder().values():
         if token.content.startswith("["):
             continue
@@ -110,6 +113,7 @@ def _phrases_of(tokenizer: Tokenizer) -> _Phrases | None:
         if rest:
             phrases.seconds[first].add(rest[0])
             later.update(rest)
+            last.add(rest[-1])
         else:
             words.add(first)
     # Where a phrase fits but for being cut out of longer words, the tokenizer takes neither it nor
@@ -117,6 +121,8 @@ def _phrases_of(tokenizer: Tokenizer) -> _Phrases | None:
     phrases.hidden = {
         word
         for word in words
-        if word in phrases.seconds or any(word[:end] in later for end in range(1, len(word) + 1))
+        if word in phrases.seconds
+        or word in later
+        or any(word[:end] in last for end in range(1, len(word) + 1))
     }
     return phrases

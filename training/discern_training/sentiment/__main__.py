@@ -84,8 +84,8 @@ def optimize(bundle: Path, data_dir: Path | None, version: str | None) -> None:
 @click.option("--output", type=click.Path(path_type=Path), required=True,
               help="A new folder for the bundle.")  # fmt: skip
 @click.option("--data-dir", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Folder with the public sets the card lists: measures the bundle anew and "
-              "writes card and manifest. Without it both keep the figures they have.")  # fmt: skip
+              help="Folder with the public sets the card lists: measures the bundle anew, "
+              "writes card and manifest, and lets it read unknown names as any other.")  # fmt: skip
 @click.option("--version", help="The bundle's new version.")
 def widen(bundle: Path, output: Path, data_dir: Path | None, version: str | None) -> None:
     """Let all words of the present lexicon share their group's embedding in a bundle.

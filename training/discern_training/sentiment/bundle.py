@@ -26,6 +26,8 @@ PREPROCESSING: Final[dict[str, Any]] = {
     "sharpen_from": 64,
     "sharpen_power": 0.2,
 }
+UNKNOWN_NAME: Final = "unknown_name"
+"""The key of the word that is read in place of a name that is not known."""
 
 
 def save_tokenizer(source: Path, target: Path) -> None:
@@ -55,13 +57,17 @@ def write_manifest(folder: Path, fields: Mapping[str, Any], tables: Mapping[str,
     (folder / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def renew_manifest(folder: Path, **changes: Any) -> dict[str, Any]:
-    """Writes ``manifest.toml`` with the digests of the files as they are now and with
-    ``changes`` of its plain fields, which are returned."""
+def renew_manifest(
+    folder: Path, preprocessing: Mapping[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """Writes ``manifest.toml`` with the digests of the files as they are now, with
+    ``preprocessing`` added to that table, and with ``changes`` of its plain fields, which are
+    returned."""
     found = tomllib.loads((folder / "manifest.toml").read_text(encoding="utf-8"))
     tables = {key: value for key, value in found.items() if isinstance(value, dict)}
     fields = {key: value for key, value in found.items() if key not in tables and key != "files"}
     fields |= changes
+    tables["preprocessing"] = {**tables.get("preprocessing", {}), **(preprocessing or {})}
     write_manifest(folder, fields, tables)
     return fields
 

@@ -13,8 +13,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from discern.catalog.manifest import load_bundle
 from discern.text.evaluate import evaluate
-from discern_training.sentiment.bundle import PREPROCESSING, READING, save_tokenizer, write_manifest
+from discern_training.sentiment.bundle import (
+    PREPROCESSING,
+    READING,
+    UNKNOWN_NAME,
+    save_tokenizer,
+    write_manifest,
+)
 from discern_training.sentiment.calibrate import fit_temperature
 from discern_training.sentiment.data import LABELS, load_set, read_csv, split
 from discern_training.sentiment.graph import build
@@ -178,6 +185,8 @@ def export(state: State, tokenizer: Path, data: Path, folder: Path, version: str
 def describe(state: State, data: Path, folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Measures a bundle on every set and writes the figures into its card and manifest, whose
     plain fields are ``fields``; returns them."""
+    found = load_bundle(folder).manifest.preprocessing
+    preprocessing = PREPROCESSING | {key: found[key] for key in (UNKNOWN_NAME,) if key in found}
     scorer = Scorer(folder)
     sets = evaluation_sets(data)
     figures = {name: quality(scorer, rows) for name, (_, rows) in sets.items()}
@@ -190,7 +199,7 @@ def describe(state: State, data: Path, folder: Path, fields: Mapping[str, Any]) 
     speeds["machine"] = {"processor": _processor(), "threads": scorer.threads}
     gap = _float_gap(state, scorer, sets["sst2_dev"][1], folder)
     tables = {
-        "preprocessing": PREPROCESSING,
+        "preprocessing": preprocessing,
         "quality": {**figures, "identity_spread": {s.group: round(s.largest, 4) for s in spreads}},
         "speed": speeds,
     }

@@ -43,5 +43,6 @@ def rewrite(
         fresh = folder / "model.onnx.part"
         write_graph(state, folder / "tokenizer.json", fresh)
         fresh.replace(model)
-    fields = renew_manifest(folder, **({"version": version} if version else {}))
+    changes: dict[str, Any] = {"version": version} if version else {}
+    fields = renew_manifest(folder, **changes)
     return describe(state, data, folder, fields) if data is not None else None

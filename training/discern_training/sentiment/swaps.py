@@ -144,6 +144,11 @@ def join(tokenizer: Tokenizer, table: NDArray[np.float32]) -> NDArray[np.float32
     return rows
 
 
+def stand_in(tokenizer: Tokenizer) -> str:
+    """A word that is one token and has the embedding that names share."""
+    return str(tokenizer.id_to_token(_first_tokens(tokenizer)["names"]))
+
+
 def listed(word: str) -> bool:
     """Whether a word, or what follows its title ("Mr. Smith"), shares its group's embedding."""
     plain = re.sub(r"^(?:mrs?|ms|dr)\. ", "", word.lower())

@@ -1,7 +1,8 @@
 """Extends an existing bundle's shared embeddings to all words of the present lexicon.
 
 Needs no training: a word that joins gets the row that its group has. Nothing but the word table
-and the tokenizer changes, so texts without such words are answered as before.
+and the tokenizer changes, so texts without such words are answered as before. With the open sets at
+hand, the bundle also learns to read a name that no list holds as any other.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from onnx import helper, numpy_helper
 from tokenizers import Tokenizer
 
 from discern.catalog.manifest import load_bundle
+from discern.text.names import FILE
 from discern_training.sentiment import swaps
-from discern_training.sentiment.bundle import renew_manifest
+from discern_training.sentiment.bundle import UNKNOWN_NAME, renew_manifest
 from discern_training.sentiment.graph import ROWS, byte_rows
+from discern_training.sentiment.ordinary import ordinary_words
 from discern_training.sentiment.products import Floats
 from discern_training.sentiment.rewrite import rewrite
 from discern_training.sentiment.weights import read_weights
@@ -33,7 +36,8 @@ def widen(
     Args:
         bundle: a bundle of the sentiment network.
         output: a new folder.
-        data: the folder of public sets, to measure the bundle with; see ``rewrite``.
+        data: the folder of public sets, to measure the bundle with (see ``rewrite``) and to know
+            ordinary words from unknown names by (see ``discern.text.names``).
         version: the bundle's new version; as before if None.
 
     Returns:
@@ -53,7 +57,11 @@ def widen(
     shutil.copytree(bundle, output, dirs_exist_ok=True)
     tokenizer.save(str(output / "tokenizer.json"), pretty=False)
     replace_words(output / "model.onnx", table)
-    renew_manifest(output)
+    preprocessing = {}
+    if data is not None:
+        (output / FILE).write_bytes(ordinary_words(data))
+        preprocessing[UNKNOWN_NAME] = swaps.stand_in(tokenizer)
+    renew_manifest(output, preprocessing)
     return rewrite(output, data=data, version=version)
 
 
