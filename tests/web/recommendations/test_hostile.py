@@ -171,11 +171,20 @@ def test_bad_rows_of_a_file_are_refused_one_by_one(api: Client, two_contents: No
         '{"content_id": "nul \\u0000"}',
     ]
     assert importing_counts(api, "contents", "\n".join(rows)) == {"added": 1, "refused": 8}
-    lines = ["user_id,content_id,created_at,extra", "a,0,1e300", "a,0,1,2,3,4", '"', "a"]
+    lines = ["user_id,content_id,created_at,extra", "a,0,1e300", "a,0,1,2,3,4", "a"]
     counts = importing_counts(api, "interactions", "\n".join(lines))
     assert counts == {"added": 1, "late": 1, "refused": 2}
     wide = "content_id,text\nwide," + "x" * 200_000
     assert importing_counts(api, "contents", wide) == {"added": 1}
+
+
+def test_a_file_whose_quote_is_never_closed_is_refused_whole(api: Client) -> None:
+    lines = ["user_id,content_id", "a,0", '"a,0', "a,0"]
+    file = SimpleUploadedFile("rows", "\n".join(lines).encode())
+    refused = api.post(f"{API}/imports", {"kind": "interactions", "file": file})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_input")
+    assert "line 3" in refused.json()["detail"]
+    assert not ImportJob.objects.exists()
 
 
 def importing_counts(api: Client, kind: str, text: str) -> dict[str, int]:
