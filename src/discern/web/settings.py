@@ -9,6 +9,7 @@ from discern import __version__
 from discern.web import host
 from discern.web.api.rest import MANNERS
 from discern.web.environment import load_site_environment
+from discern.web.middlewares import OWN_MIDDLEWARES
 from discern.web.processes import share_metrics
 from discern.web.storage import caches, databases, file_storages
 
@@ -42,19 +43,7 @@ INSTALLED_APPS = [
     "discern.web.monitoring",
 ]
 
-MIDDLEWARE = [
-    "discern.web.api.middleware.RequestIdMiddleware",
-    "discern.web.monitoring.middleware.ProbeMiddleware",
-    "discern.web.monitoring.middleware.RequestMetricsMiddleware",
-    "discern.web.security.SecurityHeadersMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
+MIDDLEWARE = list(OWN_MIDDLEWARES)
 
 TEMPLATES: list[dict[str, Any]] = [
     {

@@ -27,6 +27,7 @@ from discern.errors import DiscernError
 from discern.web.accounts.authentication import key_of
 from discern.web.api import carried, throttles
 from discern.web.api.middleware import take_request_id
+from discern.web.middlewares import OWN_MIDDLEWARES
 from discern.web.monitoring import middleware as monitoring
 from discern.web.text import services
 from discern.web.text.views import answer_of
@@ -76,24 +77,6 @@ _OWN_ANSWER: Final = frozenset(
     }
 )
 
-_MIDDLEWARES: Final = frozenset(
-    {
-        "discern.web.api.middleware.RequestIdMiddleware",
-        "discern.web.monitoring.middleware.ProbeMiddleware",
-        "discern.web.monitoring.middleware.RequestMetricsMiddleware",
-        "discern.web.security.SecurityHeadersMiddleware",
-        "django.middleware.security.SecurityMiddleware",
-        "whitenoise.middleware.WhiteNoiseMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    }
-)
-"""What they do to a plain request depends on its kind alone, or is done here. Of one that an
-operator or a tracer adds nobody knows: it has to see every request."""
-
 Kind = tuple[object, ...]
 Answer = tuple[list[tuple[str, str]], bytes]
 _learned: dict[Kind, list[tuple[str, str]]] = {}
@@ -125,7 +108,9 @@ def kind_of(environ: Mapping[str, Any]) -> Kind | None:
 
 def learn(kind: Kind, headers: Iterable[tuple[str, str]]) -> None:
     """Takes note of the headers with which the long way answered 200 to a request of ``kind``."""
-    if set(settings.MIDDLEWARE) != _MIDDLEWARES or len(repr(kind)) > MOST_KIND_CHARS:
+    # Of a middleware that an operator or a tracer adds nobody knows what it does: it has to see
+    # every request.
+    if set(settings.MIDDLEWARE) != set(OWN_MIDDLEWARES) or len(repr(kind)) > MOST_KIND_CHARS:
         return
     lasting = [(name, value) for name, value in headers if name.lower() not in _OWN_ANSWER]
     if any(name.lower() == "set-cookie" for name, _ in lasting):
