@@ -9,6 +9,7 @@ from discern import pipeline
 from discern.engine.local import LocalEngine
 from discern.engine.remote import RemoteEngine
 from discern.errors import EmptyInput, EngineUnreachable, InvalidInput, ModelNotFound
+from discern.text.contract import TIMELY_CHARS
 from tests.fakes.engine import WordEngine
 
 
@@ -27,6 +28,15 @@ def test_a_text_gives_a_list_of_one_dict_as_the_original_does(moods: Any) -> Non
 def test_a_list_gives_one_dict_for_each_in_order(moods: Any) -> None:
     answers = moods(["good good", "bad bad"])
     assert [answer["label"] for answer in answers] == ["POSITIVE", "NEGATIVE"]
+
+
+def test_many_long_texts_are_asked_for_in_calls_that_are_answered_in_time() -> None:
+    engine = WordEngine()
+    texts = ["good " * 12_000, "bad " * 15_000] * 5
+    answers = pipeline("sentiment-analysis", engine=engine)(texts)
+    assert [answer["label"] for answer in answers] == ["POSITIVE", "NEGATIVE"] * 5
+    sizes = [sum(map(len, call)) for call in engine.calls]
+    assert max(sizes) <= TIMELY_CHARS < sum(sizes)
 
 
 def test_an_iterator_gives_an_iterator(moods: Any) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from discern.cli.up import _environment as environment_of
+from discern.cli.up import up
 from discern.errors import ConfigurationInvalid
 from discern.model_server.settings import PREFIX as MODEL_SERVER_PREFIX
 from discern.model_server.settings import ModelServerSettings, load_settings
@@ -82,6 +84,20 @@ def test_a_service_that_is_called_like_a_program_leaves_its_port_standing(
     monkeypatch.setenv("DISCERN_MODEL_SERVER_PORT", "tcp://10.96.0.6:80")
     assert Environment().web_port == 8000
     assert load_settings().port == 8600
+
+
+def test_everything_starts_beside_services_that_are_called_like_the_programs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DISCERN_WEB_PORT", "tcp://10.96.0.5:8000")
+    monkeypatch.setenv("DISCERN_MODEL_SERVER_PORT", "tcp://10.96.0.6:80")
+    monkeypatch.delenv("DISCERN_MODEL_SERVER_URL", raising=False)
+    port = up.make_context("up", []).params["port"]
+    assert port == 8000
+    own = environment_of("127.0.0.1", port, tmp_path, demo=False)
+    model_port = own["DISCERN_MODEL_SERVER_PORT"]
+    assert int(model_port) > 0
+    assert own["DISCERN_MODEL_SERVER_URL"] == f"http://127.0.0.1:{model_port}"
 
 
 def test_the_model_server_takes_the_site_s_names_and_tells_a_mistyped_one_with_the_rest(

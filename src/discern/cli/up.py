@@ -22,12 +22,22 @@ from discern.catalog.store import default_home
 from discern.cli import SITE_SETTINGS
 from discern.cli.supervisor import Program, Supervisor
 from discern.errors import ConfigurationInvalid, MissingExtra
+from discern.setting_names import is_link
 
 DEFAULT_PORT: Final = 8000
 READY_POLL_S: Final = 0.2
 SLOW_START_S: Final = 60.0
 ACTIVATION_POLL_S: Final = 1.0
 MODEL_SERVER: Final = "model-server"
+
+
+class _PortOption(click.Option):
+    """A port that passes over what Kubernetes writes in the variable of its name beside a service
+    called ``discern-web``."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = super().resolve_envvar_value(ctx)
+        return None if is_link(value) else value
 
 
 @click.command()
@@ -40,6 +50,7 @@ MODEL_SERVER: Final = "model-server"
 )
 @click.option(
     "--port",
+    cls=_PortOption,
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
@@ -150,7 +161,9 @@ def _environment(host: str, port: int, home: Path, demo: bool) -> dict[str, str]
         "DISCERN_DEMO": "1" if demo else os.environ.get("DISCERN_DEMO", "0"),
     }
     if not os.environ.get("DISCERN_MODEL_SERVER_URL"):
-        model_port = os.environ.get("DISCERN_MODEL_SERVER_PORT") or str(_free_port())
+        model_port = os.environ.get("DISCERN_MODEL_SERVER_PORT")
+        if not model_port or is_link(model_port):
+            model_port = str(_free_port())
         own |= {
             "DISCERN_MODEL_SERVER_HOST": "127.0.0.1",
             "DISCERN_MODEL_SERVER_PORT": model_port,
