@@ -23,6 +23,7 @@ from discern_training.sentiment.graph import build
 from discern_training.sentiment.optimize import loss_of
 from discern_training.sentiment.products import KINDS, quantize_columns
 from discern_training.sentiment.ranges import Activations, activations, steps_of
+from discern_training.sentiment.train import weighted
 from discern_training.sentiment.weights import read_kind, read_weights
 
 SIZES = EncoderSizes(vocabulary=200, positions=64, width=128, inner=256, heads=4, layers=2)
@@ -178,6 +179,30 @@ def test_twins_that_disagree_cost_more_than_twins_that_agree() -> None:
     assert apart > alike
 
 
+def test_a_text_read_twice_counts_once_and_its_two_answers_are_weighed_by_alike() -> None:
+    once = collate([([1, 2], None, Example("t", 1, "sst2"))])
+    twice = collate([([1, 2], [1, 2], Example("t", 1, "sst2"))])
+    stage = Stage("s", 1, consistency=9.0, alike=1.0)
+    logits = torch.tensor([[0.0, 1.0, 0.0]])
+    torch.testing.assert_close(
+        loss_of(torch.cat([logits, logits]), twice, stage), loss_of(logits, once, stage)
+    )
+    apart = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 3.0]])
+    weighed = [loss_of(apart, twice, Stage("s", 1, alike=w, consistency=9.0)) for w in (0.0, 1.0)]
+    p = apart.log_softmax(1)
+    gap = ((p[0].exp() - p[1].exp()) * (p[0] - p[1])).sum()
+    torch.testing.assert_close(weighed[1] - weighed[0], gap)
+
+
+def test_a_weighted_start_adds_what_one_pass_learned_and_keeps_the_first_head() -> None:
+    states = [
+        {"layers.w": torch.tensor([v]), "head.weight": torch.tensor([v])} for v in (1.0, 5, 2)
+    ]
+    found = weighted(states, [1.0, 0.5, -0.5])
+    assert (found["layers.w"].item(), found["head.weight"].item()) == (2.5, 1.0)
+    assert weighted(states[:2], [0.5, 0.5])["head.weight"].item() == 3.0
+
+
 def test_the_temperature_of_overconfident_logits_is_found() -> None:
     rng = np.random.default_rng(1)
     true = rng.normal(size=(4000, 3)).astype(np.float32)
@@ -191,4 +216,10 @@ def test_the_shipped_recipe_reads_and_a_misspelt_key_is_named(tmp_path: Path) ->
     path = tmp_path / "r.toml"
     path.write_text('[[stage]]\nname = "a"\nepochs = 1\nrat = 2.0\n', encoding="utf-8")
     with pytest.raises(ValueError, match="rat"):
+        load_recipe(path)
+    path.write_text(
+        '[[stage]]\nname = "a"\nepochs = 1\nstart = { pretrained = 1.0, b = 1.0 }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ValueError, match="'b'"):
         load_recipe(path)

@@ -66,7 +66,7 @@ def batches(
 ) -> list[Batch]:
     """Length-sorted batches in random order; a batch holds at most ``stage.batch_texts`` texts
     and ``stage.batch_tokens`` padded tokens. ``shared`` replaces token ids (see ``sharing``);
-    a twin that then equals its text is dropped."""
+    a twin that then equals its text is dropped, unless the stage reads texts twice."""
 
     def encode(texts: list[str]) -> list[list[int]]:
         found = _encode(texts, tokenizer, stage.max_tokens)
@@ -76,7 +76,9 @@ def batches(
     paired = [index for index, example in enumerate(examples) if example.twin is not None]
     found = encode([examples[index].twin or "" for index in paired])
     twin_ids = {
-        index: twin for index, twin in zip(paired, found, strict=True) if twin != ids[index]
+        index: twin
+        for index, twin in zip(paired, found, strict=True)
+        if stage.alike or twin != ids[index]
     }
     order = sorted(range(len(examples)), key=lambda index: len(ids[index]) + rng.random())
     result: list[Batch] = []

@@ -22,9 +22,9 @@ READING: Final[dict[str, Any]] = {
 # calibration error of reviews; the temperature by the tweets and by the kinds never trained on.
 PREPROCESSING: Final[dict[str, Any]] = {
     **READING,
-    "temperature": 1.07,
+    "temperature": 1.12,
     "sharpen_from": 64,
-    "sharpen_power": 0.2,
+    "sharpen_power": 0.3,
 }
 UNKNOWN_NAME: Final = "unknown_name"
 """The key of the word that is read in place of a name that is not known."""

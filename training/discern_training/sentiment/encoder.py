@@ -99,13 +99,21 @@ class SentimentEncoder(nn.Module):
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The mean of the last layer's token vectors, float [batch, width]."""
-        x = self.words(input_ids) + self.positions.weight[: input_ids.shape[1]]
+        return self.pool(self.states(input_ids, attention_mask), attention_mask)
+
+    def states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last layer's token vectors, [batch, tokens, width]."""
+        x: Tensor = self.words(input_ids) + self.positions.weight[: input_ids.shape[1]]
         x = self.dropout(self.embedding_norm(x))
         bias = (1.0 - attention_mask[:, None, None, :].to(x.dtype)) * -10000.0
         for layer in self.layers:
             x = layer(x, bias)
+        return x
+
+    def pool(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        """The mean of token vectors, padding left out, float [batch, width]."""
         weight = attention_mask.to(torch.float32).unsqueeze(-1)
-        return (x.float() * weight).sum(1) / weight.sum(1).clamp(min=1.0)
+        return (states.float() * weight).sum(1) / weight.sum(1).clamp(min=1.0)
 
     def classify(self, pooled: Tensor) -> Tensor:
         """Logits of pooled vectors."""

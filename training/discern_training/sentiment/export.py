@@ -12,9 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from discern.catalog.manifest import load_bundle
 from discern.text.evaluate import evaluate
+from discern.text.names import FILE
+from discern_training.sentiment import swaps
 from discern_training.sentiment.bundle import (
     PREPROCESSING,
     READING,
@@ -25,6 +28,7 @@ from discern_training.sentiment.bundle import (
 from discern_training.sentiment.calibrate import fit_temperature
 from discern_training.sentiment.data import LABELS, load_set, read_csv, split
 from discern_training.sentiment.graph import build
+from discern_training.sentiment.ordinary import ordinary_words
 from discern_training.sentiment.ranges import calibration_texts, channel_steps
 from discern_training.sentiment.score import Scorer
 from discern_training.sentiment.spread import (
@@ -178,7 +182,9 @@ def export(state: State, tokenizer: Path, data: Path, folder: Path, version: str
     """Makes the shipped bundle; returns its figures, also written to ``metrics.json`` beside it."""
     write_model(state, tokenizer, folder, READING)
     state = calibrated(state, folder, calibration_sets(data), _CAUTION)
-    write_model(state, tokenizer, folder)
+    (folder / FILE).write_bytes(ordinary_words(data))
+    stand_in = swaps.stand_in(Tokenizer.from_file(str(tokenizer)))
+    write_model(state, tokenizer, folder, {**PREPROCESSING, UNKNOWN_NAME: stand_in})
     return describe(state, data, folder, manifest_fields(version=version))
 
 

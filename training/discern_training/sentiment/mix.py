@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from discern.text.normalize import normalize
+from discern_training.sentiment import described
 from discern_training.sentiment.config import Stage
 from discern_training.sentiment.data import Example
 from discern_training.sentiment.noise import damage, drop_end_mark, untokenize
@@ -16,6 +17,7 @@ from discern_training.sentiment.written import written_examples
 
 # Words of a review window: about 128 tokens at the most.
 _WINDOW: Final = (60, 95)
+_FILMS: Final = frozenset({"sst2", "sst_fine", "imdb"})
 _TREEBANK: Final = frozenset({"sst2", "sst_fine", "objective"})
 
 
@@ -26,17 +28,29 @@ def epoch_examples(
     result = []
     if stage.written:
         sets = {**sets, "written": written_examples(stage.written, rng)}
-    for name, copies in stage.mix.items():
-        for example in _sample(sets[name], copies, epoch):
-            text = _vary(example, stage, rng)
-            twin = swap(text, rng, stage.invented) if rng.random() < stage.twins else None
+    if stage.persons:
+        sets = {**sets, "persons": described.examples(stage.persons, rng)}
+    for name, copies in [*stage.mix.items(), *([("persons", 1.0)] if stage.persons else [])]:
+        for example in sample(sets[name], copies, epoch):
+            text = vary(example, stage, rng)
+            twin = example.twin or _twin(text, stage, rng)
+            if twin is None and stage.alike and example.source in _FILMS:
+                twin = text
             text = normalize(text)
             if text:
                 result.append(replace(example, text=text, twin=twin and normalize(twin)))
     return result
 
 
-def _sample(examples: list[Example], copies: float, epoch: int) -> Iterator[Example]:
+def _twin(text: str, stage: Stage, rng: Random) -> str | None:
+    twin = described.describe(text, rng) if rng.random() < stage.described else None
+    if twin is None and rng.random() < stage.twins:
+        twin = swap(text, rng, stage.invented)
+    return twin
+
+
+def sample(examples: list[Example], copies: float, epoch: int) -> Iterator[Example]:
+    """``copies`` of the examples, each epoch another part where that is no whole number."""
     whole = int(copies)
     for _ in range(whole):
         yield from examples
@@ -48,7 +62,9 @@ def _sample(examples: list[Example], copies: float, epoch: int) -> Iterator[Exam
         yield from (examples[order[(start + i) % len(order)]] for i in range(count))
 
 
-def _vary(example: Example, stage: Stage, rng: Random) -> str:
+def vary(example: Example, stage: Stage, rng: Random) -> str:
+    """The example's text as one epoch reads it: a window of a review, random names where they were
+    masked, treebank spacing, end marks and spelling now and then otherwise."""
     text = example.text
     if example.source == "imdb":
         text = _window(text, rng)

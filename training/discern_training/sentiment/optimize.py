@@ -18,7 +18,8 @@ def loss_of(logits: Tensor, batch: Batch, stage: Stage) -> Tensor:
     """Sum over texts of the cross-entropy, plus the twins' disagreement.
 
     Two-class rows leave the neutral logit out of the softmax. The disagreement is the
-    symmetric Kullback-Leibler divergence between a text and its identity-swapped twin.
+    symmetric Kullback-Leibler divergence between a text and its identity-swapped twin, or between
+    two readings of a text that is its own twin; such a text counts by the mean of its readings.
     """
     closed = torch.zeros_like(logits)
     closed[:, 1] = batch.two_class.to(logits.dtype) * -1e4
@@ -29,10 +30,13 @@ def loss_of(logits: Tensor, batch: Batch, stage: Stage) -> Tensor:
     loss = -((1 - stage.smoothing) * own + stage.smoothing * open_log_p)
     total = loss[: batch.texts].sum()
     if batch.twins:
+        own_twin = (batch.ids[: batch.twins] == batch.ids[batch.texts :]).all(1)
+        weights = torch.where(own_twin, stage.alike, stage.consistency)
         full = F.log_softmax(logits, dim=1)
         first, second = full[: batch.twins], full[batch.texts :]
         gap = ((first.exp() - second.exp()) * (first - second)).sum(1)
-        total = total + stage.consistency * gap.sum() + 0.5 * loss[batch.texts :].sum()
+        total = total + (weights * gap).sum() + 0.5 * loss[batch.texts :].sum()
+        total = total - 0.5 * loss[: batch.twins][own_twin].sum()
     return total
 
 

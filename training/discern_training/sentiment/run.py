@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
 from discern_training.sentiment import pretrained, sharing, swaps
-from discern_training.sentiment.config import load_recipe
+from discern_training.sentiment.config import PRETRAINED, Masking, Recipe, leg_end, load_recipe
 from discern_training.sentiment.data import load_set, load_training, read_csv, split
 from discern_training.sentiment.encoder import EncoderSizes, SentimentEncoder, load_pretrained
 from discern_training.sentiment.export import export, save_metrics
+from discern_training.sentiment.masked import MaskedPass, read_corpus
 from discern_training.sentiment.quick import quick
-from discern_training.sentiment.train import Trainer, mean
+from discern_training.sentiment.train import Trainer, weighted
 
 
 def train_recipe(config: Path, data: Path, source: Path | None, output: Path) -> None:
@@ -29,8 +31,12 @@ def train_recipe(config: Path, data: Path, source: Path | None, output: Path) ->
     torch.set_num_threads(1)
     folder = pretrained.find(source)
     tokenizer = _tokenizer(folder)
-    model = SentimentEncoder(EncoderSizes(), dropout=recipe.dropout, sparse_embedding=True)
-    load_pretrained(model, folder)
+    model = _pretrained(folder, recipe)
+    output.mkdir(parents=True, exist_ok=True)
+    torch.save(model.state_dict(), output / f"stage-{PRETRAINED}.pt")
+    plan = recipe.masking
+    if plan and not (output / f"stage-{leg_end(len(plan.legs))}.pt").is_file():
+        _read_masked(_pretrained(folder, recipe), tokenizer, plan, data, output, recipe.seed)
     sets = _quick_sets(data)
     trainer = Trainer(
         model,
@@ -45,6 +51,33 @@ def train_recipe(config: Path, data: Path, source: Path | None, output: Path) ->
     trainer.run(recipe.stages, load_training(data, sorted(names)))
 
 
+def _pretrained(folder: Path, recipe: Recipe) -> SentimentEncoder:
+    model = SentimentEncoder(EncoderSizes(), dropout=recipe.dropout, sparse_embedding=True)
+    load_pretrained(model, folder)
+    return model
+
+
+def _read_masked(
+    model: SentimentEncoder,
+    tokenizer: Tokenizer,
+    plan: Masking,
+    data: Path,
+    output: Path,
+    seed: int,
+) -> None:
+    sets = load_training(data, sorted({"imdb", *plan.mix}))
+    corpus = read_corpus(sets, tokenizer, plan, Random(seed))
+    begin, end, mask = (_id(tokenizer, name) for name in ("[CLS]", "[SEP]", "[MASK]"))
+    MaskedPass(model, corpus, plan, output, marks=(begin, end, mask), seed=seed).run()
+
+
+def _id(tokenizer: Tokenizer, token: str) -> int:
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the tokenizer has no {token}")
+    return int(found)
+
+
 def export_run(
     config: Path, run: Path, data: Path, source: Path | None, output: Path, version: str
 ) -> dict[str, Any]:
@@ -54,8 +87,9 @@ def export_run(
         FileNotFoundError: a stage of the recipe's soup has not ended yet.
     """
     tokenizer = _tokenizer(pretrained.find(source))
-    names = load_recipe(config).soup
-    state = mean([torch.load(run / f"stage-{name}.pt", weights_only=True) for name in names])
+    soup = load_recipe(config).soup
+    ends = [torch.load(run / f"stage-{name}.pt", weights_only=True) for name in soup]
+    state = weighted(ends, list(soup.values()))
     sharing.spread(state["words.weight"], swaps.shared_rows(tokenizer))
     arrays = {key: value.numpy() for key, value in state.items()}
     arrays["words.weight"] = swaps.join(tokenizer, arrays["words.weight"])

@@ -88,10 +88,21 @@ class Average:
                 self.weights[key].lerp_(value, 1.0 - decay**_AVERAGE_EVERY)
 
 
-def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of several models' weights (model soups, Wortsman et al. 2022,
-    arXiv:2203.05482)."""
-    return {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
+def weighted(states: Sequence[dict[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:
+    """The weighted sum of several models' weights (model soups, Wortsman et al. 2022,
+    arXiv:2203.05482; task arithmetic, Ilharco et al. 2023, arXiv:2212.04089). Where one of them
+    is taken away, what is left is what a pass has learned, which has no head: the head is the
+    first's."""
+    whole = min(weights) > 0
+    return {
+        key: states[0][key].clone()
+        if key.startswith("head.") and not whole
+        else sum(
+            (weight * state[key] for weight, state in zip(weights, states, strict=True)),
+            torch.zeros_like(states[0][key]),
+        )
+        for key in states[0]
+    }
 
 
 class Trainer:
@@ -146,7 +157,7 @@ class Trainer:
         self, index: int, stage: Stage, sets: dict[str, list[Example]], pool: Executor
     ) -> None:
         fresh = (self.progress.epoch, self.progress.step) == (0, 0)
-        if index and fresh:
+        if fresh and (index or stage.start):
             self._begin(stage)
         stepper = Stepper(self.model, stage, pool)
         if not fresh:
@@ -176,10 +187,11 @@ class Trainer:
         return groups
 
     def _begin(self, stage: Stage) -> None:
-        """A later stage starts from the averaged weights of the one before, or of several."""
+        """A later stage starts from the averaged weights of the one before, or from a sum."""
         if stage.start:
             ends = [self.folder / f"stage-{name}.pt" for name in stage.start]
-            self.average.weights = mean([torch.load(end, weights_only=True) for end in ends])
+            states = [torch.load(end, weights_only=True) for end in ends]
+            self.average.weights = weighted(states, list(stage.start.values()))
         if stage.share:
             sharing.merge(self.average.weights["words.weight"], self.shared_rows)
         self.model.load_state_dict(self.average.weights)
