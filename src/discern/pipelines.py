@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from discern.engine.interface import SENTIMENT_TASK, Engine
 from discern.errors import DeadlineExceeded, InvalidInput, ModelNotFound, Unavailable
-from discern.text.contract import MAX_TEXTS, TIMELY_CHARS, Sentiment
+from discern.text.calls import timely_calls
+from discern.text.contract import Sentiment
 from discern.vision.contract import DETECTION_TASK
 
 _UNSET: Final[Any] = object()
@@ -91,25 +92,15 @@ class SentimentPipeline:
 
     def _run(self, texts: list[Any], top_k: Any) -> list[Any]:
         answers: list[Any] = []
-        for part in _parts(texts):
+        for part in timely_calls(texts, _chars):
             results = self._engine.analyze(part, model=self._model)
             answers.extend(_answer(result, top_k) for result in results)
         return answers
 
 
-def _parts(texts: list[Any]) -> Iterator[list[Any]]:
-    """The texts in calls that a model server answers within its time."""
-    part: list[Any] = []
-    size = 0
-    for text in texts:
-        length = len(text) if isinstance(text, str) else 0  # the engine says what is wrong with it
-        if part and (len(part) >= MAX_TEXTS or size + length > TIMELY_CHARS):
-            yield part
-            part, size = [], 0
-        part.append(text)
-        size += length
-    if part:
-        yield part
+def _chars(text: Any) -> int:
+    # The engine says what is wrong with what is no text.
+    return len(text) if isinstance(text, str) else 0
 
 
 def _answer(result: Sentiment, top_k: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 
 from discern.errors import BundleInvalid, EmptyInput, InvalidInput, Overloaded, TooLarge
 from discern.text.analyze import SentimentAnalyzer, softmax
-from discern.text.contract import MAX_TEXT_CHARS, MAX_TEXTS, Sentiment, check_text, check_texts
+from discern.text.calls import timely_calls
+from discern.text.contract import (
+    MAX_TEXT_CHARS,
+    MAX_TEXTS,
+    TIMELY_CHARS,
+    Sentiment,
+    check_text,
+    check_texts,
+)
 from discern.text.evaluate import evaluate, expected_calibration_error
 from discern.text.tokenize import WindowTokenizer
 from tests.fakes.bundles import write_bundle
@@ -218,3 +227,16 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
 def test_a_label_the_model_does_not_know_names_its_row() -> None:
     with pytest.raises(InvalidInput, match="Row 2: 'happy'"):
         evaluate([mood(positive=1.0)] * 2, ["positive", "happy"])
+
+
+@given(st.lists(st.integers(0, 2 * TIMELY_CHARS)), st.integers(1, 5))
+def test_texts_are_cut_into_calls_in_order_and_no_call_is_over_a_limit(
+    sizes: list[int], most: int
+) -> None:
+    calls = list(timely_calls(sizes, lambda size: size, most))
+    assert [size for call in calls for size in call] == sizes
+    assert all(0 < len(call) <= most for call in calls)
+    assert all(sum(call) <= TIMELY_CHARS or len(call) == 1 for call in calls)
+    # None could have held the next one too.
+    for call, after in pairwise(calls):
+        assert len(call) == most or sum(call) + after[0] > TIMELY_CHARS

@@ -18,7 +18,8 @@ from discern.cli.engines import engine_option, open_engine
 from discern.cli.progress import PartialResults, fingerprint, progress_bar
 from discern.engine.interface import Engine
 from discern.errors import DiscernError, InvalidInput
-from discern.text.contract import TIMELY_CHARS, Sentiment, check_text
+from discern.text.calls import timely_calls
+from discern.text.contract import Sentiment, check_text
 
 CHUNK_TEXTS: Final = 512
 SHAPES: Final = {"negative": "▼", "neutral": "●", "positive": "▲"}
@@ -104,7 +105,7 @@ def _is_table(argument: str) -> bool:
 def _moods(
     engine: Engine, rows: Iterable[tables.Row], column: str, model: str | None
 ) -> Iterator[tuple[tables.Row, Sentiment | DiscernError]]:
-    for chunk in _chunks(rows, column):
+    for chunk in timely_calls(rows, lambda row: len(str(row.get(column) or "")), CHUNK_TEXTS):
         good: list[str] = []
         checked: list[DiscernError | None] = []
         for row in chunk:
@@ -118,20 +119,6 @@ def _moods(
         results = iter(engine.analyze(good, model=model) if good else [])
         for row, failure in zip(chunk, checked, strict=True):
             yield row, failure if failure is not None else next(results)
-
-
-def _chunks(rows: Iterable[tables.Row], column: str) -> Iterator[list[tables.Row]]:
-    chunk: list[tables.Row] = []
-    size = 0
-    for row in rows:
-        length = len(str(row.get(column) or ""))
-        if chunk and (len(chunk) >= CHUNK_TEXTS or size + length > TIMELY_CHARS):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(row)
-        size += length
-    if chunk:
-        yield chunk
 
 
 def _print_moods(

@@ -15,7 +15,8 @@ from discern.cli.engines import engine_option, open_engine
 from discern.cli.progress import progress_bar
 from discern.engine.interface import Engine
 from discern.errors import InvalidInput
-from discern.text.contract import TIMELY_CHARS, Sentiment, check_text
+from discern.text.calls import timely_calls
+from discern.text.contract import Sentiment, check_text
 
 if TYPE_CHECKING:
     from discern.text.evaluate import SentimentQuality
@@ -94,23 +95,11 @@ def _analyze_sorted(engine: Engine, texts: list[str], model: str | None) -> list
     order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
     results: dict[int, Sentiment] = {}
     with progress_bar(len(texts), label="Evaluating") as advance:
-        for chunk in _chunks(order, texts):
+        for chunk in timely_calls(order, lambda index: len(texts[index])):
             answers = engine.analyze([texts[index] for index in chunk], model=model)
             results.update(zip(chunk, answers, strict=True))
             advance(len(chunk))
     return [results[index] for index in range(len(texts))]
-
-
-def _chunks(order: list[int], texts: list[str], size: int = 1000) -> list[list[int]]:
-    chunks: list[list[int]] = [[]]
-    room = TIMELY_CHARS
-    for index in order:
-        if len(chunks[-1]) == size or len(texts[index]) > room:
-            chunks.append([])
-            room = TIMELY_CHARS
-        chunks[-1].append(index)
-        room -= len(texts[index])
-    return [chunk for chunk in chunks if chunk]
 
 
 def _show(quality: SentimentQuality, figures: dict[str, Any]) -> None:

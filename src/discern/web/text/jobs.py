@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from discern.errors import DiscernError, InvalidInput, NotFound, TooLarge
+from discern.text.calls import timely_calls
 from discern.text.contract import Sentiment, check_text
 from discern.web.accounts.models import User
 from discern.web.api.errors import Conflict
@@ -23,7 +24,7 @@ from discern.web.jobs.registry import Kind, register
 from discern.web.jobs.work import Work
 from discern.web.text import files, results
 from discern.web.text.models import TextJob, TextJobChunk, TextJobSource
-from discern.web.text.services import MAX_CALL_CHARS, analyze
+from discern.web.text.services import analyze
 
 MAX_UNFINISHED: Final = 20
 """The most jobs of one person that wait or run."""
@@ -188,7 +189,7 @@ def _read_chunk(rows: list[files.Row], *, first: int) -> list[dict[str, Any]]:
 
 
 def _moods(texts: list[tuple[int, str]]) -> Iterator[tuple[int, Sentiment | DiscernError]]:
-    for batch in _calls(texts):
+    for batch in timely_calls(texts, lambda item: len(item[1])):
         try:
             moods = analyze(texts=[text for _, text in batch])
         except InvalidInput as error:
@@ -200,19 +201,6 @@ def _moods(texts: list[tuple[int, str]]) -> Iterator[tuple[int, Sentiment | Disc
                     yield from _moods([one])
         else:
             yield from zip((at for at, _ in batch), moods, strict=True)
-
-
-def _calls(texts: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    batch: list[tuple[int, str]] = []
-    chars = 0
-    for at, text in texts:
-        if batch and chars + len(text) > MAX_CALL_CHARS:
-            yield batch
-            batch, chars = [], 0
-        batch.append((at, text))
-        chars += len(text)
-    if batch:
-        yield batch
 
 
 def _source(job: TextJob) -> tuple[str, files.Layout]:
