@@ -6,78 +6,26 @@ and the rule it breaks. docs/settings.md lists them all and a test keeps it comp
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import secrets
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from discern.errors import ConfigurationInvalid
 from discern.setting_names import PREFIX, is_link, unknown_names
+from discern.web.setting_types import ArmOptions, Experiments, Names, Rate, check_url
 
 MIN_SECRET_CHARS = 50
-_RATE = re.compile(r"[1-9][0-9]*/(second|minute|hour|day)")
-
-
-def _split(value: Any) -> Any:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _check_rate(value: Any) -> Any:
-    if not isinstance(value, str) or not _RATE.fullmatch(value):
-        raise ValueError("must be a whole number and a period, such as 600/minute")
-    return value
-
-
-def _check_url(value: str, schemes: tuple[str, ...]) -> str:
-    scheme = urlsplit(value).scheme
-    if scheme not in schemes:
-        allowed = ", ".join(f"{name}://" for name in schemes)
-        raise ValueError(f"must be an address that starts with one of {allowed}")
-    return value
-
-
-def _parse_json(value: Any) -> Any:
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("must be JSON") from None
-
-
-class ArmOptions(BaseModel):
-    """One way to rank of an experiment: what is left out is as the request says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    diversity: float | None = Field(default=None, ge=0, le=1)
-    exploration: float | None = Field(default=None, ge=0, le=1)
-    model: str | None = Field(default=None, min_length=1)
-    share: float = Field(default=1.0, gt=0)
-
-
-Experiments = Annotated[
-    dict[str, Annotated[dict[str, ArmOptions], Field(min_length=1)]],
-    NoDecode,
-    BeforeValidator(_parse_json),
-]
-Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-Rate = Annotated[str, BeforeValidator(_check_rate)]
 
 
 class Environment(BaseSettings):
@@ -289,7 +237,7 @@ class Environment(BaseSettings):
     @classmethod
     def _known_database(cls, value: str) -> str:
         if value:
-            _check_url(value, ("sqlite", "postgresql", "postgres"))
+            check_url(value, ("sqlite", "postgresql", "postgres"))
             if not urlsplit(value).path.strip("/"):
                 raise ValueError("must name a database: sqlite:///path or postgresql://host/name")
         return value
@@ -297,24 +245,24 @@ class Environment(BaseSettings):
     @field_validator("cache_url")
     @classmethod
     def _known_cache(cls, value: str) -> str:
-        return value if value == "local" else _check_url(value, ("redis", "rediss", "unix"))
+        return value if value == "local" else check_url(value, ("redis", "rediss", "unix"))
 
     @field_validator("broker_url")
     @classmethod
     def _known_broker(cls, value: str) -> str:
-        return _check_url(value, ("redis", "rediss", "amqp", "amqps")) if value else value
+        return check_url(value, ("redis", "rediss", "amqp", "amqps")) if value else value
 
     @field_validator("storage")
     @classmethod
     def _known_storage(cls, value: str) -> str:
-        if value != "local" and not (_check_url(value, ("s3",)) and urlsplit(value).netloc):
+        if value != "local" and not (check_url(value, ("s3",)) and urlsplit(value).netloc):
             raise ValueError("must be local or s3://bucket")
         return value
 
     @field_validator("model_server_url")
     @classmethod
     def _http_model_server(cls, value: str) -> str:
-        return _check_url(value, ("http", "https")).rstrip("/")
+        return check_url(value, ("http", "https")).rstrip("/")
 
     @property
     def shared_metrics_dir(self) -> Path:
