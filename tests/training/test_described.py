@@ -9,6 +9,9 @@ from random import Random
 
 import pytest
 from discern_training.sentiment import described
+from discern_training.sentiment.config import Stage
+from discern_training.sentiment.data import Example
+from discern_training.sentiment.mix import epoch_examples
 
 LEXICON = Path(described.__file__).parent / "lexicon"
 
@@ -53,3 +56,21 @@ def test_sentences_made_differ_from_their_twins_in_the_word_alone() -> None:
         differ = [pair for pair in differ if {word.lower() for word in pair} != {"a", "an"}]
         assert len(differ) == 1
         assert not {"{", "["} & set(example.text)
+
+
+def test_an_epoch_describes_persons_reads_other_films_twice_and_adds_the_sentences_made() -> None:
+    films = [Example("the teacher waits", 2, "sst2"), Example("a dull plot", 0, "sst2")] * 20
+    stage = Stage("s", 1, mix={"sst2": 1.0}, described=1.0, persons=7, alike=1.0, damage=0.0)
+    found = epoch_examples(stage, {"sst2": films}, 0, Random(3))
+    persons = [each for each in found if each.source == "persons"]
+    assert len(persons) == 7
+    assert all(each.twin not in (None, each.text) for each in persons)
+    for each in found:
+        if each.text.startswith("the teacher"):
+            assert each.twin is not None
+            assert each.twin.startswith("the ")
+            assert len(each.twin.split()) > len(each.text.split())
+        elif each.source == "sst2":
+            assert each.twin == each.text
+    plain = Stage("s", 1, mix={"sst2": 1.0}, damage=0.0)
+    assert {each.twin for each in epoch_examples(plain, {"sst2": films}, 0, Random(3))} == {None}

@@ -32,7 +32,7 @@ def test_celery_carries_jobs_and_a_killed_worker_s_job_is_finished_by_the_next(
         "DISCERN_BROKER_URL": broker,
         "DISCERN_JOB_LEASE_S": "2",
         "DISCERN_WORKER_THREADS": "1",
-        "DISCERN_TEST_ENGINE": "tests.web.test_text_jobs.SlowJournal",
+        "DISCERN_TEST_ENGINE": "tests.web.test_text_jobs_killed.SlowJournal",
         "DISCERN_TEST_JOURNAL": str(tmp_path / "journal"),
         # Celery and kombu are not held to this project's warnings.
         "PYTHONWARNINGS": "default",
